@@ -1,0 +1,82 @@
+# Each target sets up what it needs in .venv by itself, and is quick the second time.
+# PYTHON=python3.12 chooses the interpreter, ARGS="-k name" goes to pytest.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PINS := requirements/pinned.txt
+INSTALL := -m pip install --quiet --no-input --disable-pip-version-check
+WORKERS ?= 2
+ARGS ?=
+ADDRESS ?= 127.0.0.1:8000
+SOAK ?= long
+MATRIX := 3.11-5.2 3.12-5.2 3.12-6.0 3.12-6.1 3.13-5.2 3.13-6.0 3.13-6.1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve lint soak matrix clean $(MATRIX:%=matrix-%)
+
+help:
+	@echo "make demo | test | serve | lint | soak | matrix | clean"
+
+demo: $(VENV)/.installed-demo
+	$(PY) manage.py demo
+
+test: $(VENV)/.installed-test
+	@rm -f .coverage .coverage.*
+	$(PY) -m coverage run -m pytest -n $(WORKERS) $(ARGS)
+	@$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
+# Worker and site end together, whichever ends first.
+serve: $(VENV)/.installed-demo
+	$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py runserver --noreload $(ADDRESS) & site=$$!; \
+	$(PY) -m celery -A project worker -B --loglevel info & worker=$$!; \
+	trap 'kill $$site $$worker 2>/dev/null; wait' EXIT; trap 'exit 130' INT TERM; \
+	while kill -0 $$site 2>/dev/null && kill -0 $$worker 2>/dev/null; do sleep 1; done; exit 1
+
+lint: $(VENV)/.installed-dev
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+soak: $(VENV)/.installed-test
+	SOAK=$(SOAK) $(PY) -m pytest -m soak $(ARGS)
+
+matrix: $(MATRIX:%=matrix-%)
+	@echo "matrix: all of $(MATRIX) passed"
+
+# A static rule: make skips pattern rules for phony targets, and would pass having run nothing.
+# The real interpreters come before the shims of pyenv, which fail for versions not chosen.
+$(MATRIX:%=matrix-%): matrix-%:
+	@version=$(word 1,$(subst -, ,$*)); django=$(word 2,$(subst -, ,$*)); folder=.matrix/$*; \
+	for root in "$${PYENV_ROOT:-}" "$$(pyenv root 2>/dev/null)" "$$HOME/.pyenv"; do \
+		for bin in "$$root"/versions/$$version.*/bin; do \
+			if test -x "$$bin/python$$version"; then PATH="$$bin:$$PATH"; fi; \
+		done; \
+	done; \
+	echo "== Python $$version, Django $$django"; \
+	python$$version -c "import sys, venv; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')" || \
+		{ echo "matrix: there is no working python$$version" >&2; exit 1; }; \
+	if ! test $$folder/.installed -nt pyproject.toml || ! test $$folder/.installed -nt $(PINS); then \
+		python$$version -m venv --clear $$folder && \
+		grep -vi '^django==' $(PINS) > $$folder/pins.txt && \
+		$$folder/bin/python $(INSTALL) -c $$folder/pins.txt -e '.[test]' "Django~=$$django.0" && \
+		touch $$folder/.installed || exit 1; \
+	fi; \
+	$$folder/bin/python -m pytest -n $(WORKERS) $(ARGS)
+
+clean:
+	rm -rf $(VENV) .matrix .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache build dist
+
+# A .venv whose interpreter has gone, or that was left half made, is made anew.
+$(VENV)/.installed-%: pyproject.toml $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(PY) $(INSTALL) -c $(PINS) -e '.[$*]'
+	@touch $@

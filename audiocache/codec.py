@@ -1,0 +1,114 @@
+"""An entry as one value in Redis: a versioned, checksummed envelope. Never pickle.
+
+    magic 2 | version 1 | flags 1 | checksum 8 | key 32 | generation 8
+    created 8 | expires 8 | keep_until 8 | length of details 4 | details (JSON) | audio
+
+The checksum (xxh3_64) covers everything behind it. Anything odd is `CorruptEntry`; a later
+version is `NewerSchema`, to be left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, Final, NamedTuple
+
+from xxhash import xxh3_64, xxh3_64_intdigest
+
+from audiocache.entries import AudioEntry
+from audiocache.exceptions import CorruptEntry, NewerSchema
+
+MAGIC: Final = b"\xacA"
+VERSION: Final = 1
+_START: Final = struct.Struct(">2sBBQ")
+_BODY: Final = struct.Struct(">32sQQQQI")
+HEADER_BYTES: Final = _START.size + _BODY.size
+
+_DETAILS: Final = (
+    "namespace", "text_digest", "text", "variant", "content_type", "source_key",
+    "transcoded_from", "duration_ms", "cost", "billed_units", "timings", "tags",
+)  # fmt: skip
+
+
+class Header(NamedTuple):
+    """What the first bytes of an envelope say."""
+
+    key: str
+    generation: int
+    created: int
+    expires: int
+    keep_until: int
+
+
+def encode(entry: AudioEntry, generation: int) -> bytes:
+    """The envelope of an entry, stamped with the generation of the cache it belongs to."""
+    details = json.dumps(
+        {name: value for name in _DETAILS if (value := getattr(entry, name)) not in (None, "", ())},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+    body = _BODY.pack(
+        bytes.fromhex(entry.key),
+        generation,
+        entry.created,
+        entry.expires,
+        entry.keep_until,
+        len(details),
+    )
+    checksum = xxh3_64(body)
+    checksum.update(details)
+    checksum.update(entry.audio)
+    start = _START.pack(MAGIC, VERSION, 0, checksum.intdigest())
+    return b"".join((start, body, details, entry.audio))
+
+
+def decode(value: bytes) -> tuple[AudioEntry, int]:
+    """The entry in an envelope and its generation. Raises CorruptEntry or NewerSchema."""
+    checksum = _check_start(value)
+    view = memoryview(value)
+    if len(value) < HEADER_BYTES or xxh3_64_intdigest(view[_START.size :]) != checksum:
+        raise CorruptEntry("the envelope fails its checksum")
+    key, generation, created, expires, keep_until, length = _BODY.unpack_from(value, _START.size)
+    audio_at = HEADER_BYTES + length
+    return (
+        AudioEntry(
+            key=key.hex(),
+            created=created,
+            expires=expires,
+            keep_until=keep_until,
+            audio=value[audio_at:],
+            **_read_details(value[HEADER_BYTES:audio_at]),
+        ),
+        generation,
+    )
+
+
+def peek(head: bytes) -> Header:
+    """The header alone, unverified, from at least HEADER_BYTES. Raises as `decode`."""
+    _check_start(head)
+    if len(head) < HEADER_BYTES:
+        raise CorruptEntry("the envelope is cut short")
+    key, generation, created, expires, keep_until, _ = _BODY.unpack_from(head, _START.size)
+    return Header(key.hex(), generation, created, expires, keep_until)
+
+
+def _check_start(value: bytes) -> int:
+    if len(value) < _START.size or value[:2] != MAGIC:
+        raise CorruptEntry("not an envelope of this cache")
+    _, version, _, checksum = _START.unpack_from(value)
+    if version > VERSION:
+        raise NewerSchema(f"envelope version {version} is newer than {VERSION}")
+    return int(checksum)
+
+
+def _read_details(data: bytes) -> dict[str, Any]:
+    details: dict[str, Any] = {**_ABSENT, **json.loads(data)}
+    details["tags"] = tuple(details["tags"])
+    return {name: details[name] for name in _DETAILS}
+
+
+_ABSENT: Final[dict[str, Any]] = {
+    "namespace": "", "text_digest": "", "text": None, "variant": "", "content_type": "",
+    "source_key": "", "transcoded_from": "", "duration_ms": None, "cost": None,
+    "billed_units": None, "timings": "", "tags": (),
+}  # fmt: skip

@@ -1,0 +1,187 @@
+"""Frozen configuration values read from code, settings and the environment.
+
+What is given in code beats settings, settings beat the environment, the environment beats
+the default. All wrong values are reported together, by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+Read = Callable[[Any], Any]
+"""Turns a given value, or the environment's str, into the field's; ValueError says why not."""
+
+MASK = "********"
+
+
+def setting(default: Any, read: Read, *, secret: bool = False, env: tuple[str, ...] = ()) -> Any:
+    """A field of a configuration. `env`: further environment names, in order of preference."""
+    metadata = {"read": read, "secret": secret, "env": env}
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Base of the configurations: fields made with `setting`."""
+
+    prefix: ClassVar[str]
+    """Of the environment's names, such as CACHE_."""
+    setting_name: ClassVar[str]
+    """Of the dict in Django's settings, such as AUDIOCACHE."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        for field in dataclasses.fields(self):
+            try:
+                value = field.metadata["read"](getattr(self, field.name))
+                object.__setattr__(self, field.name, value)
+            except (ValueError, TypeError) as error:
+                # The message of a secret's reader may repeat the secret.
+                reason = "is not a valid value" if field.metadata["secret"] else error
+                problems.append(f"{self.env_name(field.name)}: {reason}")
+        self._refuse(problems or list(self.conflicts()))
+
+    def conflicts(self) -> Iterator[str]:
+        """What is wrong between values that are right by themselves."""
+        return iter(())
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Given over settings over environment over defaults. Raises ImproperlyConfigured."""
+        return cls(**(cls.environment() | cls.from_settings() | given))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """The environment over defaults. Raises ImproperlyConfigured."""
+        return cls(**cls.environment())
+
+    @classmethod
+    def environment(cls) -> dict[str, str]:
+        """Field values as they stand in the environment; an empty value is no value."""
+        found = {}
+        for field in dataclasses.fields(cls):
+            for name in (cls.env_name(field.name), *field.metadata["env"]):
+                if (value := os.environ.get(name, "")) and field.name not in found:
+                    found[field.name] = value
+        return found
+
+    @classmethod
+    def from_settings(cls) -> dict[str, Any]:
+        """Field values as they stand in Django's settings. Raises ImproperlyConfigured."""
+        given = getattr(settings, cls.setting_name, None) or {}
+        if not isinstance(given, Mapping):
+            cls._refuse([f"settings.{cls.setting_name} must be a dict"])
+        names = {field.name.upper() for field in dataclasses.fields(cls)}
+        cls._refuse([cls._unknown(name, names) for name in given if name not in names])
+        return {name.lower(): value for name, value in given.items()}
+
+    @classmethod
+    def env_name(cls, field: str) -> str:
+        """The environment's name of a field."""
+        return cls.prefix + field.upper()
+
+    def masked(self) -> dict[str, Any]:
+        """Every field, secrets masked."""
+        return {
+            field.name: self._shown(field, getattr(self, field.name))
+            for field in dataclasses.fields(self)
+        }
+
+    @staticmethod
+    def _shown(field: dataclasses.Field[Any], value: Any) -> Any:
+        return MASK if field.metadata["secret"] and value else value
+
+    @classmethod
+    def _unknown(cls, name: object, names: set[str]) -> str:
+        near = difflib.get_close_matches(str(name).upper(), names, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        return f"settings.{cls.setting_name}[{name!r}] is not a setting{hint}"
+
+    @staticmethod
+    def _refuse(problems: list[str]) -> None:
+        if problems:
+            raise ImproperlyConfigured("; ".join(problems))
+
+
+# Readers
+
+
+def text(value: Any) -> str:
+    """A str."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {value!r}")
+    return value.strip()
+
+
+def optional(read: Read) -> Read:
+    """None, or what `read` makes of the value."""
+    return lambda value: None if value is None else read(value)
+
+
+def choice(*values: str) -> Read:
+    """One of some words."""
+
+    def read(value: Any) -> str:
+        word = text(value).lower()
+        if word not in values:
+            raise ValueError(f"must be one of {', '.join(values)}, not {value!r}")
+        return word
+
+    return read
+
+
+def flag(value: Any) -> bool:
+    """A bool; in the environment true, yes, on, 1 and their opposites."""
+    word = str(value).strip().lower()
+    if word not in _FLAGS or not isinstance(value, bool | str | int):
+        raise ValueError(f"must be true or false, not {value!r}")
+    return _FLAGS[word]
+
+
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True,
+          "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+
+
+def whole(low: int, high: int | None = None) -> Read:
+    """An int within bounds."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError(f"must be a whole number, not {value!r}")
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(f"must be a whole number, not {value!r}") from None
+        return int(_within(number, low, high))
+
+    return read
+
+
+def number(low: float, high: float | None = None) -> Read:
+    """A finite number within bounds; an integral one is an int."""
+
+    def read(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ValueError(f"must be a number, not {value!r}")
+        try:
+            parsed = float(value)
+        except ValueError:
+            raise ValueError(f"must be a number, not {value!r}") from None
+        parsed = _within(parsed, low, high)
+        return int(parsed) if parsed.is_integer() else parsed
+
+    return read
+
+
+def _within(value: float, low: float, high: float | None) -> float:
+    if not low <= value <= (float("1e15") if high is None else high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise ValueError(f"must be {bounds}, not {value}")
+    return value

@@ -1,0 +1,34 @@
+"""What can go wrong in the cache.
+
+AudioCacheError
+└── TierError            a tier could not do its work; the cache goes on with the others
+    ├── TierUnavailable  it cannot be reached, or is not ready
+    ├── TierBusy         all its connections are in use; no sign of an outage
+    └── CorruptEntry     a stored value failed its check
+"""
+
+from __future__ import annotations
+
+
+class AudioCacheError(Exception):
+    """Base of everything the cache itself raises."""
+
+
+class TierError(AudioCacheError):
+    """A tier could not answer. Caught by the cache, never seen by its callers (law 3)."""
+
+
+class TierUnavailable(TierError):
+    """The tier's server or file cannot be reached, or refuses to work."""
+
+
+class TierBusy(TierError):
+    """The tier's connection pool stayed full for the whole wait."""
+
+
+class CorruptEntry(TierError):
+    """A stored value is not an intact entry: checksum, length or shape is wrong."""
+
+
+class NewerSchema(TierError):
+    """A stored value was written by a later release: a miss here, left for its owner (law 14)."""

@@ -1,0 +1,40 @@
+"""A bounded memory of clips already named, so that a hit hashes no text."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from audiocache.entries import Clip
+from audiocache.keys import clip_of
+
+MAX_CLIPS: Final = 4096
+MAX_TEXT: Final = 4096
+"""Characters; longer texts are named anew each time."""
+
+
+class ClipMemo:
+    """`(text, namespace, variant)` to `Clip`. Safe under threads: each step is one dict call."""
+
+    def __init__(self) -> None:
+        self._clips: dict[object, Clip] = {}
+
+    def clip(self, text: str, namespace: str, variant: dict[str, object]) -> Clip:
+        """The clip of this text; raises TypeError or ValueError like `clip_of`."""
+        # The types tell True from 1, which are equal as dict keys; 1 and 1.0 are one variant.
+        question = (
+            (text, namespace, *variant.items(), *map(type, variant.values()))
+            if variant
+            else (text, namespace)
+        )
+        try:
+            clip = self._clips.get(question)
+        except TypeError:  # a list or dict in the variant cannot be remembered
+            return clip_of(text, variant, namespace)
+        return clip or self._remember(question, clip_of(text, variant, namespace))
+
+    def _remember(self, question: object, clip: Clip) -> Clip:
+        if len(clip.text) <= MAX_TEXT:
+            if len(self._clips) >= MAX_CLIPS:
+                self._clips.clear()
+            self._clips[question] = clip
+        return clip

@@ -1,0 +1,117 @@
+"""The memory tier: entries in a ByteLRU of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.cache import caches
+
+from audiocache.backends import MemoryCache
+from audiocache.clock import Clock, now_ms
+from audiocache.conf import MEMORY, MIB, CacheConfig
+from audiocache.entries import AudioEntry
+from audiocache.lru import ByteLRU
+from audiocache.tiers.base import Tier
+
+
+class MemoryTier(Tier):
+    """Answers inline and never fails. A size is the bytes of audio."""
+
+    name = MEMORY
+    inline = True
+
+    def __init__(self, store: ByteLRU[Any], clock: Clock = now_ms, *, owned: bool = True) -> None:
+        super().__init__()
+        self.store = store
+        self._clock = clock
+        self._owned = owned
+        if owned:
+            store.on_evict = self._on_evict
+
+    @classmethod
+    def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:
+        """On the store of a CACHES alias where one is configured, else on one of its own."""
+        if (shared := _shared_store(config.memory_alias)) is not None:
+            return cls(shared, clock, owned=False)
+        limit = int(config.memory_max_mb * MIB)
+        return cls(ByteLRU(config.memory_max_size, limit, clock=clock), clock)
+
+    def get(self, key: str) -> AudioEntry | None:
+        """The entry, or None."""
+        entry: AudioEntry | None = self.store.get(key)
+        return entry
+
+    def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
+        """The entries that are there, by key."""
+        return {key: entry for key in keys if (entry := self.store.get(key)) is not None}
+
+    def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
+        """Hold entries; one over the limit is left out and counted."""
+        return {entry.key for entry in entries if self._put(entry, only_missing)}
+
+    def remove_many(self, keys: Collection[str]) -> int:
+        """Remove entries; how many were there."""
+        return sum(self.store.pop(key) is not None for key in keys)
+
+    def remove_group(self, field: str, value: str) -> int:
+        """Remove the entries of a text, a source or a tag."""
+        return self.store.discard_where(
+            lambda _, entry: isinstance(entry, AudioEntry) and _belongs(entry, field, value)
+        )
+
+    def clear(self) -> None:
+        """Remove all entries; what else lives in a shared store stays."""
+        self.store.discard_where(lambda _, entry: isinstance(entry, AudioEntry))
+
+    def cleanup(self) -> int:
+        """Remove what is past its time."""
+        return self.store.sweep()
+
+    def stats(self) -> dict[str, Any]:
+        """Entries, bytes and limits of the store."""
+        used, limit = self.store.total_bytes, self.store.max_bytes
+        return self.unknown_stats() | {
+            "entry_count": len(self.store),
+            "total_size_bytes": used,
+            "memory_usage_percent": round(100 * used / limit, 1) if limit else 0.0,
+        }
+
+    def unknown_stats(self) -> dict[str, Any]:
+        """Type and limits."""
+        return {
+            "backend_type": "memory",
+            "max_entries": self.store.max_entries,
+            "max_bytes": self.store.max_bytes,
+        }
+
+    def check(self) -> None:
+        """Memory always works."""
+
+    def _put(self, entry: AudioEntry, only_missing: bool) -> bool:
+        if only_missing:
+            held = self.store.peek(entry.key)
+            if held is not None and held.expires > self._clock():
+                return False
+        taken = self.store.put(
+            entry.key, entry._replace(tier=MEMORY), len(entry.audio), entry.keep_until
+        )
+        if not taken and entry.keep_until > self._clock():
+            self.counts["oversize"] += 1
+        return taken
+
+    def _on_evict(self, pairs: list[tuple[str, AudioEntry]], reason: str) -> None:
+        self.evicted([key for key, _ in pairs], reason)
+
+
+def _shared_store(alias: str) -> ByteLRU[Any] | None:
+    if alias not in settings.CACHES:
+        return None
+    cache = caches[alias]
+    return cache.store if isinstance(cache, MemoryCache) else None
+
+
+def _belongs(entry: AudioEntry, field: str, value: str) -> bool:
+    held = getattr(entry, field)
+    return value in held if field == "tags" else held == value

@@ -1,0 +1,136 @@
+"""The statements that both databases share."""
+
+from __future__ import annotations
+
+from audiocache.entries import AudioEntry
+
+_FIELDS = AudioEntry._fields[: AudioEntry._fields.index("tier")]
+READ: tuple[str, ...] = (*_FIELDS, "schema_version", "checksum")
+"""Columns of a look-up, in the order of an AudioEntry's fields."""
+
+WRITTEN: tuple[str, ...] = (
+    *(name for name in READ if name != "key"),
+    "provider", "model", "voice", "language", "size", "used",
+)  # fmt: skip
+"""Columns that a put replaces; hits, pins and the revision stay with the row."""
+
+
+class Dialect:
+    """SQL as text, for the driver itself. Lists of values come as so many placeholders.
+
+    Not through Django's cursor: while DEBUG is on it keeps and logs every statement with its
+    values, which are texts and audio here; and it costs as much as a small look-up.
+    """
+
+    mark = "%s"
+    """The driver's placeholder."""
+    greatest = "MAX"
+    lock_rows = ""
+    """Behind a SELECT of rows about to be deleted."""
+
+    select_entries = f"SELECT {', '.join(READ)} FROM audiocache_entry WHERE key IN ({{keys}})"
+    select_fresh = "SELECT key FROM audiocache_entry WHERE expires > {mark} AND key IN ({keys})"
+    select_totals = "SELECT SUM(entries), SUM(bytes) FROM audiocache_total"
+    select_counts = "SELECT name, value FROM audiocache_count WHERE resolution = 'a' AND period = 0"
+
+    def _marks(self, number: int) -> str:
+        return ", ".join([self.mark] * number)
+
+    @property
+    def select_least_used(self) -> str:
+        """Candidates for eviction, the least recently used first; parameter: how many."""
+        return (
+            "SELECT id, size FROM audiocache_entry WHERE NOT pinned"
+            f" ORDER BY used, id LIMIT {self.mark}"
+        )
+
+    def entries(self, number: int) -> str:
+        """Look up so many keys."""
+        return self.select_entries.format(keys=self._marks(number))
+
+    def fresh(self, number: int) -> str:
+        """Which of so many keys are fresh at an instant."""
+        return self.select_fresh.format(mark=self.mark, keys=self._marks(number))
+
+    def upsert(self, number: int, *, only_missing: bool) -> str:
+        """Insert or replace so many rows; the keys taken.
+
+        A row of a newer schema is left alone; a back-fill (one more parameter: now) only
+        replaces what has expired.
+        """
+        columns = ("key", *WRITTEN)
+        row = f"({self._marks(len(columns))})"
+        changes = ", ".join(f"{name} = excluded.{name}" for name in WRITTEN)
+        return (
+            f"INSERT INTO audiocache_entry ({', '.join(columns)}, hits, pinned, revision,"
+            f" storage_name, audio_sha256) VALUES "
+            + ", ".join([f"{row[:-1]}, 0, {self.false}, 1, '', '')"] * number)
+            + f" ON CONFLICT (key) DO UPDATE SET {changes},"
+            " revision = audiocache_entry.revision + 1, storage_name = '', audio_sha256 = ''"
+            " WHERE audiocache_entry.schema_version <= excluded.schema_version"
+            + (f" AND audiocache_entry.expires <= {self.mark}" if only_missing else "")
+            + " RETURNING key"
+        )
+
+    false = "FALSE"
+
+    def add_tags(self, number: int) -> str:
+        """Insert so many (tag, key) pairs."""
+        pairs = ", ".join([f"({self._marks(2)})"] * number)
+        return f"INSERT INTO audiocache_tag (tag, key) VALUES {pairs} ON CONFLICT DO NOTHING"
+
+    def delete_tags(self, number: int) -> str:
+        """Forget the tags of so many keys."""
+        return f"DELETE FROM audiocache_tag WHERE key IN ({self._marks(number)})"
+
+    def delete_keys(self, number: int) -> str:
+        """Delete so many keys; those that were there."""
+        return self._delete(f"key IN ({self._marks(number)})")
+
+    def delete_ids(self, number: int) -> str:
+        """Delete so many rows."""
+        return self._delete(f"id IN ({self._marks(number)})")
+
+    @property
+    def delete_kept_until(self) -> str:
+        """Delete rows past an instant; parameters: the instant, how many."""
+        return self._delete(f"keep_until <= {self.mark}", limit=True)
+
+    @property
+    def delete_some(self) -> str:
+        """Delete any rows up to a schema; parameters: the version, how many."""
+        return self._delete(f"schema_version <= {self.mark}", limit=True)
+
+    def delete_group(self, field: str) -> str:
+        """Delete entries of a text, a source or a tag; parameters: its value, how many."""
+        where = {
+            "text_digest": f"text_digest = {self.mark}",
+            "source_key": f"source_key = {self.mark}",
+            "tags": f"key IN (SELECT key FROM audiocache_tag WHERE tag = {self.mark})",
+        }[field]
+        return self._delete(where, limit=True)
+
+    def _delete(self, where: str, *, limit: bool = False) -> str:
+        """Rows are chosen in a sub-select, in one order, so that two deletes cannot deadlock."""
+        chosen = f"SELECT id FROM audiocache_entry WHERE {where} ORDER BY id"
+        return (
+            f"DELETE FROM audiocache_entry WHERE id IN ({chosen}"
+            f"{f' LIMIT {self.mark}' if limit else ''}{self.lock_rows}) RETURNING key"
+        )
+
+    @property
+    def touch(self) -> str:
+        """Add hits and move the last use of a key forward."""
+        return (
+            f"UPDATE audiocache_entry SET hits = hits + {self.mark},"
+            f" used = {self.greatest}(used, {self.mark}) WHERE key = {self.mark}"
+        )
+
+    def add_counts(self, number: int) -> str:
+        """Add to so many counters: name, resolution, period, value."""
+        rows = ", ".join([f"({self._marks(4)})"] * number)
+        return (
+            f"INSERT INTO audiocache_count (name, resolution, period, value) VALUES {rows}"
+            " ON CONFLICT (resolution, period, name) DO UPDATE"
+            " SET value = audiocache_count.value + excluded.value"
+        )

@@ -1,0 +1,12 @@
+"""PostgreSQL: writers side by side; a row that another is deleting is passed over."""
+
+from __future__ import annotations
+
+from audiocache.tiers.sql.base import Dialect
+
+
+class PostgreSQL(Dialect):
+    """Row locks where two processes may delete the same rows."""
+
+    greatest = "GREATEST"
+    lock_rows = " FOR UPDATE SKIP LOCKED"

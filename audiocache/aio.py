@@ -1,0 +1,170 @@
+"""The a-twins of every verb (law 12).
+
+A hit in memory is answered inline; for the rest the caller crosses once to a thread of
+ours. Waiting for another's call holds no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar, cast
+
+from audiocache.entries import AudioEntry, Clip, Recording
+from audiocache.flights import FlightAbandoned
+from audiocache.ladder import Ladder
+from audiocache.verbs import Audio, Created, Pairs, TextVerbs
+from audiocache.workers import Executor
+
+R = TypeVar("R")
+
+
+class AsyncVerbs(TextVerbs):
+    """aget, aput, ...: each as its namesake, for asyncio."""
+
+    ladder: Ladder
+    executor: Executor
+
+    async def aget(self, text: str, /, *, namespace: str = "", **variant: Any) -> bytes | None:
+        """See `get`."""
+        entry = await self.afind(self._memo.clip(text, namespace, variant))
+        return None if entry is None else entry.audio
+
+    async def aget_entry(
+        self, text: str, /, *, namespace: str = "", **variant: Any
+    ) -> AudioEntry | None:
+        """See `get_entry`."""
+        return await self.afind(self._memo.clip(text, namespace, variant))
+
+    async def ahas(self, text: str, /, **variant: Any) -> bool:
+        """See `has`."""
+        return await self._off(lambda: self.has(text, **variant))
+
+    async def aput(self, text: str, audio: Audio, /, **options: Any) -> str:
+        """See `put`."""
+        return await self._off(lambda: self.put(text, audio, **options))
+
+    async def aremove(self, text: str, /, **options: Any) -> bool:
+        """See `remove`."""
+        return await self._off(lambda: self.remove(text, **options))
+
+    async def aget_many(self, texts: Iterable[str], /, **variant: Any) -> dict[str, bytes]:
+        """See `get_many`."""
+        return await self._off(lambda: self.get_many(texts, **variant))
+
+    async def aput_many(self, pairs: Pairs, /, **options: Any) -> list[str]:
+        """See `put_many`."""
+        return await self._off(lambda: self.put_many(pairs, **options))
+
+    async def awarm_cache(self, pairs: Pairs, /, **options: Any) -> int:
+        """See `warm_cache`."""
+        return await self._off(lambda: self.warm_cache(pairs, **options))
+
+    async def aclear(self) -> None:
+        """See `clear`."""
+        await self._off(self.clear)
+
+    async def acleanup_expired(self) -> dict[str, int]:
+        """See `cleanup_expired`."""
+        return await self._off(self.cleanup_expired)
+
+    async def aget_comprehensive_stats(self) -> dict[str, Any]:
+        """See `get_comprehensive_stats`."""
+        return await self._off(self.get_comprehensive_stats)
+
+    async def aget_or_create(
+        self,
+        text: str,
+        create: Callable[[], Created] | Callable[[], Awaitable[Created]],
+        /,
+        *,
+        namespace: str = "",
+        **options: Any,
+    ) -> bytes:
+        """See `get_or_create`. `create` runs on a thread of ours, or, async, on this loop.
+
+        A caller who is cancelled leaves; what was begun is finished and stored.
+        """
+        clip, recording = self._creation(text, _callable_anywhere(create), namespace, options)
+        return (await self.afind_or_create(clip, recording)).audio
+
+    async def afind(self, clip: Clip) -> AudioEntry | None:
+        """See `find`."""
+        entry = self.ladder.at_hand(clip)
+        if entry is not None or self.ladder.all_inline:
+            return entry
+        return await self._off(lambda: self.find_below(clip))
+
+    async def afind_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
+        """See `find_or_create`; `create` runs on a thread of ours."""
+        while True:
+            if (entry := await self.afind(clip)) is not None:
+                return entry
+            future, joined = self.begin(clip, create)
+            try:
+                entry = await asyncio.wrap_future(future)
+            except FlightAbandoned:
+                if not joined:
+                    raise
+                continue
+            if entry.key == clip.key:
+                return self.answer(entry, joined)
+
+    async def _off(self, call: Callable[[], R]) -> R:
+        """The result of a call, made on a thread of ours unless it cannot block."""
+        if self.ladder.all_inline:
+            return call()
+        return await asyncio.wrap_future(self.executor.submit(call))
+
+    # Given by the cache
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Remove every entry."""
+
+    @abstractmethod
+    def cleanup_expired(self) -> dict[str, int]:
+        """Remove entries past their time; how many by tier."""
+
+    @abstractmethod
+    def get_comprehensive_stats(self) -> dict[str, Any]:
+        """Configuration, counts and tiers."""
+
+    @abstractmethod
+    def find_below(self, clip: Clip) -> AudioEntry | None:
+        """The fresh entry from the tiers that may block."""
+
+    @abstractmethod
+    def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:
+        """Make a missing clip on a thread of ours, or join its making; True when joined."""
+
+    @abstractmethod
+    def answer(self, entry: AudioEntry, joined: bool) -> AudioEntry:
+        """The entry as it is told to this caller."""
+
+
+def _callable_anywhere(
+    create: Callable[[], Created] | Callable[[], Awaitable[Created]],
+) -> Callable[[], Created]:
+    if inspect.iscoroutinefunction(create):
+        return _on_loop(create)
+    return cast("Callable[[], Created]", create)
+
+
+def _on_loop(create: Callable[[], Awaitable[Created]]) -> Callable[[], Created]:
+    """An async `create`, callable from a thread of ours while this loop runs."""
+    loop = asyncio.get_running_loop()
+
+    async def made() -> Created:
+        return await create()
+
+    def call() -> Created:
+        try:
+            return asyncio.run_coroutine_threadsafe(made(), loop).result()
+        except CancelledError:
+            raise FlightAbandoned from None
+
+    return call

@@ -1,0 +1,45 @@
+"""The one cache of the process, built from settings and environment at first use."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from audiocache import database
+from audiocache.cache import MultiTierAudioCache
+from audiocache.conf import CacheConfig
+
+_lock = threading.RLock()
+_cache: MultiTierAudioCache | None = None
+
+
+def get_audio_cache() -> MultiTierAudioCache:
+    """The process's cache. Raises ImproperlyConfigured that names every wrong setting."""
+    return _cache or initialize_audio_cache(only_missing=True)
+
+
+def initialize_audio_cache(
+    config: CacheConfig | None = None, *, only_missing: bool = False
+) -> MultiTierAudioCache:
+    """Make a cache of this configuration (None: settings and environment) the process's."""
+    with _lock:
+        if _cache is None or not only_missing:
+            replace_audio_cache(MultiTierAudioCache(config or CacheConfig.load()))
+        assert _cache is not None
+        return _cache
+
+
+def replace_audio_cache(cache: MultiTierAudioCache | None) -> MultiTierAudioCache | None:
+    """Set the process's cache (None: build it anew at next use); the one before."""
+    global _cache
+    with _lock:
+        before, _cache = _cache, cache
+        return before
+
+
+def on_setting_changed(*, setting: str, **_: Any) -> None:
+    """In tests: settings that concern the cache make it new."""
+    if setting in {"AUDIOCACHE", "CACHES", "DATABASES"}:
+        database.forget()
+        if (before := replace_audio_cache(None)) is not None:
+            before.close()

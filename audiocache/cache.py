@@ -1,0 +1,217 @@
+"""MultiTierAudioCache: the straight line of the house.
+
+text -> clip -> tiers downwards -> (miss) one flight -> recording -> tiers upwards -> audio
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from django.dispatch import Signal
+
+from audiocache import signals
+from audiocache.aio import AsyncVerbs
+from audiocache.clock import Clock, now_ms
+from audiocache.conf import TIER_NAMES, CacheConfig
+from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
+from audiocache.flights import Flights
+from audiocache.ladder import Ladder
+from audiocache.stats import Recorder
+from audiocache.tiers import build_tiers
+from audiocache.tiers.base import Tier
+from audiocache.upkeep import Upkeep
+from audiocache.workers import Executor, Workers
+
+logger = logging.getLogger(__name__)
+
+HOUR_MS: Final = 3_600_000
+
+
+class MultiTierAudioCache(AsyncVerbs):
+    """Audio clips in tiers. Safe under threads and tasks; a tier in trouble is a miss.
+
+    The verbs on text are in `audiocache.verbs`, their a-twins in `audiocache.aio`; here are
+    the verbs on clips, which both stand on, and those on all entries.
+    """
+
+    def __init__(
+        self,
+        config: CacheConfig | None = None,
+        *,
+        tiers: Iterable[Tier] | None = None,
+        clock: Clock = now_ms,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config or CacheConfig()
+        built = list(build_tiers(self.config, clock) if tiers is None else tiers)
+        self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in built}
+        self.recorder = Recorder(TIER_NAMES, enabled=self.config.enable_statistics)
+        self.ladder = Ladder(built, self.recorder, clock)
+        self.executor = executor or Workers()
+        self._clock = clock
+        self._flights: Flights[AudioEntry] = Flights()
+        self._upkeep = Upkeep(self.ladder, self.recorder)
+        for tier in built:
+            tier.on_evict = self._tell_evicted
+
+    # One clip
+
+    def find(self, clip: Clip) -> AudioEntry | None:
+        """The fresh entry of a clip, or None; counted in each tier that was asked."""
+        return self.ladder.at_hand(clip) or self.find_below(clip)
+
+    def find_below(self, clip: Clip) -> AudioEntry | None:
+        """The fresh entry from the tiers that may block."""
+        if self.ladder.all_inline:
+            return None
+        self._upkeep.ensure()
+        return self.ladder.below(clip)
+
+    def holds(self, clip: Clip) -> bool:
+        """Is a fresh entry of the clip in any tier? Fills nothing and counts nothing."""
+        return self.ladder.has(clip)
+
+    def find_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
+        """The entry of a clip; on a miss `create()`, in this thread, makes it once."""
+        while True:
+            if (entry := self.find(clip)) is not None:
+                return entry
+            entry, joined = self._flights.run(clip.source_key, lambda: self._make(clip, create))
+            if entry.key == clip.key:
+                return self.answer(entry, joined)
+
+    def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:
+        """Make a missing clip on a thread of ours, or join its making; True when joined.
+
+        The caller may leave: what was begun is finished and stored. The future's entry may
+        be another rendition of the same source: then look again.
+        """
+        return self._flights.start(
+            clip.source_key, lambda: self._make(clip, create), self.executor.submit
+        )
+
+    def answer(self, entry: AudioEntry, joined: bool) -> AudioEntry:
+        """The entry as it is told to a caller: marked and counted when another made it."""
+        if not joined:
+            return entry
+        self.recorder.bump("joined")
+        return entry._replace(joined=True)
+
+    def store(self, clip: Clip, recording: Recording) -> AudioEntry:
+        """Store a recording in every tier; the entry, also when no tier could take it."""
+        [(entry, _)] = self.store_many([(clip, recording)])
+        return entry
+
+    def discard(self, clip: Clip, *, all_variants: bool = False) -> bool:
+        """Remove a clip and the renditions made of it, or every variant of its text."""
+        self._upkeep.ensure()
+        if all_variants:
+            field, value = "text_digest", clip.text_digest
+        else:
+            field, value = "source_key", clip.source_key
+        removed = self.ladder.remove([key for key in (clip.key, clip.legacy_key) if key])
+        removed = self.ladder.remove_group(field, value) or removed
+        self._tell(signals.entry_removed, keys=[clip.key], field=field, value=value)
+        return removed
+
+    # Many clips
+
+    def find_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
+        """Fresh entries by key: one round trip per tier."""
+        asked = {clip.key: clip for clip in clips}
+        found = {key: entry for key, clip in asked.items() if (entry := self.ladder.at_hand(clip))}
+        missing = [clip for key, clip in asked.items() if key not in found]
+        if missing and not self.ladder.all_inline:
+            self._upkeep.ensure()
+            found |= self.ladder.below_many(missing)
+        return found
+
+    def store_many(
+        self, recorded: Iterable[tuple[Clip, Recording]]
+    ) -> list[tuple[AudioEntry, int]]:
+        """Store recordings, one round trip per tier; each entry and how many tiers took it."""
+        self._upkeep.ensure()
+        entries = [self._entry(clip, recording) for clip, recording in recorded]
+        taken = self.ladder.store(entries) if entries else {}
+        stored = [(entry, taken.get(entry.key, 0)) for entry in entries]
+        for entry, tiers in stored:
+            self._tell_stored(entry, tiers)
+        return stored
+
+    def discard_many(self, keys: Iterable[str]) -> bool:
+        """Remove entries by key from every tier; True when one was there."""
+        wanted = list(keys)
+        removed = self.ladder.remove(wanted) if wanted else False
+        self._tell(signals.entry_removed, keys=wanted, field="", value="")
+        return removed
+
+    # All clips
+
+    def clear(self) -> None:
+        """Remove every entry of this cache from every tier, and no neighbour's keys."""
+        self._upkeep.ensure()
+        self.ladder.clear()
+        self._tell(signals.entry_removed, keys=None, field="", value="")
+
+    def cleanup_expired(self) -> dict[str, int]:
+        """Remove entries past their time; how many by tier. Redis expires its own: 0."""
+        return dict.fromkeys(TIER_NAMES, 0) | self.ladder.cleanup()
+
+    def get_comprehensive_stats(self) -> dict[str, Any]:
+        """`config`, `performance` of this process, and `backends` by tier."""
+        return {
+            "config": self.config.masked(),
+            "performance": self.recorder.performance(),
+            "backends": self.ladder.backends(),
+        }
+
+    def get_installation_stats(self) -> dict[str, int]:
+        """Counters of all processes by name, such as `memory.hits`; flushes our own first."""
+        self.flush()
+        return self._upkeep.installation()
+
+    def flush(self) -> None:
+        """Write counters and hit times down now; the pulse does it every few seconds."""
+        self._upkeep.flush()
+
+    def close(self) -> None:
+        """Flush, end our threads and give connections back. The cache may be used again."""
+        self.flush()
+        self.executor.close(self.ladder.release)
+        self.ladder.close()
+
+    # Inside
+
+    def _make(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
+        """Look again, for another may have stored it since; then make and store it."""
+        entry = self.ladder.peek(clip)
+        if entry is None:
+            entry = self.store(clip, create())
+            self.recorder.bump("created")
+        return entry
+
+    def _entry(self, clip: Clip, recording: Recording) -> AudioEntry:
+        life = life_from(
+            self._clock(),
+            recording.ttl_seconds,
+            default_ms=round(self.config.ttl_hours * HOUR_MS),
+            stale_ms=round(self.config.stale_if_error_hours * HOUR_MS),
+        )
+        return entry_of(clip, recording, life, store_text=self.config.store_text)
+
+    def _tell_stored(self, entry: AudioEntry, tiers: int) -> None:
+        if not tiers:
+            self.recorder.bump("unstored")
+            logger.warning("no tier took the clip key=%s bytes=%d", entry.key, entry.size)
+        self._tell(signals.entry_stored, entry=entry)
+
+    def _tell_evicted(self, tier: str, keys: Iterable[str], reason: str) -> None:
+        self._tell(signals.entry_evicted, tier=tier, keys=list(keys), reason=reason)
+
+    def _tell(self, signal: Signal, **what: Any) -> None:
+        if signal.has_listeners(type(self)):
+            signal.send_robust(type(self), cache=self, **what)

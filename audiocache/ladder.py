@@ -1,0 +1,226 @@
+"""The tiers in their order: down until one has the entry, up to fill those above it.
+
+This is the one room that goes on although a tier failed (law 3), and that counts look-ups.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import Any, Final
+
+from audiocache.clock import Clock, now_ms
+from audiocache.entries import AudioEntry, Clip
+from audiocache.rung import Rung
+from audiocache.stats import BACKFILLS, HITS, MISSES, PUTS, STALE, Recorder
+from audiocache.tiers.base import Tier
+
+MAX_TOUCHES: Final = 100_000
+"""Hits remembered between two flushes; older ones are forgotten first."""
+
+
+class Ladder:
+    """Asks, fills and empties the tiers."""
+
+    def __init__(self, tiers: Iterable[Tier], recorder: Recorder, clock: Clock = now_ms) -> None:
+        self.rungs = [Rung(tier, recorder) for tier in tiers]
+        self._clock = clock
+        self._inline = len(list(takewhile(lambda rung: rung.tier.inline, self.rungs)))
+        self.all_inline = self._inline == len(self.rungs)
+        self._touches: deque[str] = deque(maxlen=MAX_TOUCHES)
+
+    # Down
+
+    def at_hand(self, clip: Clip) -> AudioEntry | None:
+        """A fresh entry from the tiers that answer at once, counted."""
+        for depth in range(self._inline):
+            rung = self.rungs[depth]
+            entry = rung.tier.get(clip.key)
+            if entry is not None and entry.expires > self._clock():
+                rung.count.counts[HITS] += 1
+                self._touches.append(clip.key)
+                return entry
+            rung.count.counts[MISSES] += 1
+        return None
+
+    def below(self, clip: Clip) -> AudioEntry | None:
+        """A fresh entry from the tiers under those of `at_hand`, counted and back-filled."""
+        return self.below_many((clip,)).get(clip.key)
+
+    def below_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
+        """Fresh entries by key: one round trip per tier for all that is still missing."""
+        missing = {clip.key: clip for clip in clips}
+        found: dict[str, AudioEntry] = {}
+        for depth in range(self._inline, len(self.rungs)):
+            if not missing:
+                break
+            here = self._ask(self.rungs[depth], missing)
+            self._fill_above(depth, here.values())
+            found |= here
+            missing = {key: clip for key, clip in missing.items() if key not in here}
+        self._touches.extend(found)
+        return found
+
+    def peek(self, clip: Clip) -> AudioEntry | None:
+        """A fresh entry from any tier; counts nothing, fills nothing."""
+        for rung in self.rungs:
+            entries = rung.attempt("get", lambda tier: tier.get_many(_keys(clip))) or {}
+            for entry in entries.values():
+                if entry.expires > self._clock():
+                    return entry._replace(key=clip.key)
+        return None
+
+    def stale(self, clip: Clip) -> AudioEntry | None:
+        """An entry past its freshness but still kept, for when the origin fails; counted."""
+        for rung in self.rungs:
+            entries = rung.attempt("get", lambda tier: tier.get_many(_keys(clip))) or {}
+            for entry in entries.values():
+                rung.count.counts[STALE] += 1
+                return entry._replace(key=clip.key, stale=entry.expires <= self._clock())
+        return None
+
+    def has(self, clip: Clip) -> bool:
+        """Is a fresh entry in any tier? Counts nothing, fills nothing."""
+        now = self._clock()
+        return any(
+            rung.attempt("get", lambda tier: tier.has_many(_keys(clip), now)) for rung in self.rungs
+        )
+
+    def where(self, clip: Clip) -> dict[str, AudioEntry | None]:
+        """What each tier holds of a clip, for people who look; counts and fills nothing."""
+        return {
+            rung.tier.name: next(
+                iter((rung.attempt("get", lambda tier: tier.get_many(_keys(clip))) or {}).values()),
+                None,
+            )
+            for rung in self.rungs
+        }
+
+    def _ask(self, rung: Rung, missing: Mapping[str, Clip]) -> dict[str, AudioEntry]:
+        keys = [key for clip in missing.values() for key in _keys(clip)]
+        answer = rung.attempt("get", lambda tier: tier.get_many(keys))
+        if answer is None:
+            return {}
+        found = self._fresh(missing, answer)
+        hits = len(found)
+        rung.count.counts[HITS] += hits
+        rung.count.counts[MISSES] += len(missing) - hits
+        return found
+
+    def _fresh(
+        self, missing: Mapping[str, Clip], answer: Mapping[str, AudioEntry]
+    ) -> dict[str, AudioEntry]:
+        """The fresh part of a tier's answer, each under the key it was asked for by."""
+        now = self._clock()
+        found = {}
+        for key, clip in missing.items():
+            entry = answer.get(key) or answer.get(clip.legacy_key or key)
+            if entry is not None and entry.expires > now:
+                found[key] = entry if entry.key == key else entry._replace(key=key)
+        return found
+
+    # Up
+
+    def store(self, entries: Sequence[AudioEntry]) -> Counter[str]:
+        """Put entries into every tier, the lowest first; how many tiers took each key."""
+        taken: Counter[str] = Counter()
+        for rung in reversed(self.rungs):
+            keys = rung.attempt("put", lambda tier: tier.put_many(entries)) or set()
+            number = len(keys)
+            rung.count.counts[PUTS] += number
+            taken.update(keys)
+        return taken
+
+    def _fill_above(self, depth: int, entries: Iterable[AudioEntry]) -> None:
+        """Back-fill: an entry's instants travel with it, so its life is not lengthened."""
+        if not (batch := list(entries)):
+            return
+        for rung in reversed(self.rungs[:depth]):
+            keys = rung.attempt("put", lambda tier: tier.put_many(batch, only_missing=True))
+            number = len(keys or ())
+            rung.count.counts[BACKFILLS] += number
+
+    # Out
+
+    def remove(self, keys: Sequence[str]) -> bool:
+        """Remove keys from every tier; True when one had any of them."""
+        return self._everywhere(lambda tier: tier.remove_many(keys))
+
+    def remove_group(self, field: str, value: str) -> bool:
+        """Remove every entry of a text, a source or a tag; True when a tier had one."""
+        return self._everywhere(lambda tier: tier.remove_group(field, value))
+
+    def clear(self) -> None:
+        """Empty every tier of this cache's entries."""
+        for rung in reversed(self.rungs):
+            rung.attempt("remove", lambda tier: tier.clear())
+        self._touches.clear()
+
+    def cleanup(self) -> dict[str, int]:
+        """Remove what is past its time; how many entries by tier."""
+        return {
+            rung.tier.name: rung.attempt("remove", lambda tier: tier.cleanup()) or 0
+            for rung in self.rungs
+        }
+
+    def _everywhere(self, remove: Callable[[Tier], int]) -> bool:
+        removed = [rung.attempt("remove", remove) for rung in reversed(self.rungs)]
+        return any(removed)
+
+    # Care
+
+    def flush_touches(self) -> None:
+        """Tell the tiers which keys were hit since the last time, oldest first (law 9)."""
+        touches: dict[str, int] = {}
+        for _ in range(len(self._touches)):
+            try:
+                key = self._touches.popleft()
+            except IndexError:  # another thread flushes at the same time
+                break
+            touches[key] = touches.pop(key, 0) + 1
+        if touches:
+            now = self._clock()
+            for rung in self.rungs:
+                rung.attempt("put", lambda tier: tier.touched(touches, now))
+
+    def release(self) -> None:
+        """Close this thread's connections."""
+        for rung in self.rungs:
+            rung.tier.release()
+
+    def close(self) -> None:
+        """Close this thread's connections and those that nobody uses."""
+        for rung in self.rungs:
+            rung.tier.close()
+
+    def add_counts(self, deltas: Mapping[str, int]) -> bool:
+        """Add to the installation's counters; False when no tier took them: keep them."""
+        now = self._clock()
+        return any(
+            rung.attempt("put", lambda tier: tier.add_counts(deltas, now))
+            for rung in self.rungs
+            if rung.tier.keeps_counts
+        )
+
+    def read_counts(self) -> dict[str, int]:
+        """The installation's counters, from the first tier that keeps them."""
+        for rung in self.rungs:
+            if rung.tier.keeps_counts:
+                return rung.attempt("get", lambda tier: tier.read_counts()) or {}
+        return {}
+
+    def backends(self) -> dict[str, dict[str, Any]]:
+        """What each tier says of itself, and whether it is available."""
+        return {
+            rung.tier.name: {
+                **(rung.attempt("get", lambda tier: tier.stats()) or rung.tier.unknown_stats()),
+                **rung.tier.counts,
+                "available": rung.circuit.available,
+            }
+            for rung in self.rungs
+        }
+
+
+def _keys(clip: Clip) -> tuple[str, ...]:
+    return (clip.key,) if clip.legacy_key is None else (clip.key, clip.legacy_key)

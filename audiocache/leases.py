@@ -1,0 +1,49 @@
+"""Who does a thing that only one may do at a time, decided in the cache's database."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from django.db import DatabaseError, IntegrityError, connections, transaction
+
+from audiocache import database
+from audiocache.clock import now_ms
+from audiocache.models import Lease
+
+RUN_SECONDS: Final = 600
+
+
+@contextmanager
+def only_one(name: str, seconds: float = RUN_SECONDS) -> Iterator[bool]:
+    """True for the one who holds `name` now; it is given back at the end, or after `seconds`.
+
+    When the database cannot say, the answer is True: two clean-ups do no harm.
+    """
+    alias, owner = database.default_alias(), secrets.token_hex(16)
+    try:
+        held = _take(alias, name, owner, round(seconds * 1000))
+    except DatabaseError:
+        yield True
+        return
+    try:
+        yield held
+    finally:
+        if held:
+            Lease.objects.using(alias).filter(name=name, owner=owner).delete()
+
+
+def _take(alias: str, name: str, owner: str, ms: int) -> bool:
+    database.prepare(connections[alias])
+    now = now_ms()
+    leases = Lease.objects.using(alias)
+    if leases.filter(name=name, deadline__lte=now).update(owner=owner, deadline=now + ms):
+        return True
+    try:
+        with transaction.atomic(using=alias):
+            leases.create(name=name, owner=owner, deadline=now + ms)
+    except IntegrityError:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""The one background thread of the process (law 13): lazy, fork-safe, stopped at exit.
+
+It flushes counters and hit times. Work is held weakly: a cache that is gone is not kept alive.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from audiocache.forks import renew_in_child
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Beat:
+    work: weakref.WeakMethod[Callable[[], None]]
+    seconds: float
+    due: float
+
+
+class Pulse:
+    """Calls registered methods at their intervals from one daemon thread."""
+
+    def __init__(self) -> None:
+        self._beats: list[_Beat] = []
+        self._thread: threading.Thread | None
+        self._lock: threading.Lock
+        self._wake: threading.Event
+        self.after_fork()
+        renew_in_child(self)
+
+    def every(self, seconds: float, work: Callable[[], None]) -> None:
+        """Call a bound method each `seconds`. Starts nothing: see `ensure`."""
+        self._beats.append(_Beat(weakref.WeakMethod(work), seconds, time.monotonic() + seconds))
+
+    def ensure(self) -> None:
+        """Start the thread if it does not run: cheap enough for every call past memory."""
+        if self._thread is None:
+            self._start()
+
+    def stop(self) -> None:
+        """End the thread and do all work once more, so that nothing counted is lost."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=5)
+            for beat in list(self._beats):
+                self._do(beat)
+
+    @property
+    def running(self) -> bool:
+        """Is there a thread at this moment?"""
+        return self._thread is not None
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and self._beats:
+                self._wake = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._wake,), name="audiocache-pulse", daemon=True
+                )
+                self._thread.start()
+
+    def _run(self, wake: threading.Event) -> None:
+        while not wake.wait(self._pause()):
+            now = time.monotonic()
+            for beat in [beat for beat in self._beats if beat.due <= now]:
+                beat.due = now + beat.seconds
+                self._do(beat)
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        return max(0.01, min((beat.due for beat in self._beats), default=now + 1) - now)
+
+    def _do(self, beat: _Beat) -> None:
+        work = beat.work()
+        if work is None:
+            self._beats.remove(beat)
+            return
+        try:
+            work()
+        except Exception:
+            # The thread must outlive one bad beat: nobody would start it for the others.
+            logger.exception("background work failed work=%s", work.__qualname__)
+
+    def after_fork(self) -> None:
+        """Start anew: the thread stayed in the parent, `ensure` starts another."""
+        self._thread = None
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+
+
+pulse = Pulse()
+"""The pulse of this process."""
+
+atexit.register(pulse.stop)

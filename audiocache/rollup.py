@@ -1,0 +1,47 @@
+"""Folding hourly counters into daily ones, so that the table does not grow with the years."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from django.db import connections, transaction
+
+from audiocache import database
+from audiocache.clock import now_ms
+from audiocache.models import Count
+
+DAY_MS: Final = 24 * 3_600_000
+KEEP_HOURS_DAYS: Final = 14
+"""Hours stay readable as hours for so long; then they are days."""
+KEEP_DAYS: Final = 3 * 366
+
+
+def roll_up(now: int | None = None) -> int:
+    """Fold hours older than KEEP_HOURS_DAYS into days, drop days older than KEEP_DAYS.
+
+    Returns how many hourly rows were folded. Run again, it folds nothing twice: the hours
+    leave in the same transaction in which their day grows.
+    """
+    today = (now or now_ms()) // DAY_MS * DAY_MS
+    alias = database.default_alias()
+    database.prepare(connections[alias])
+    with transaction.atomic(using=alias):
+        folded = _fold(alias, before=today - KEEP_HOURS_DAYS * DAY_MS)
+        counts = Count.objects.using(alias)
+        counts.filter(resolution="d", period__lt=today - KEEP_DAYS * DAY_MS).delete()
+    return folded
+
+
+def _fold(alias: str, before: int) -> int:
+    counts = Count.objects.using(alias)
+    hours = list(counts.select_for_update().filter(resolution="h", period__lt=before))
+    days: Counter[tuple[str, int]] = Counter()
+    for hour in hours:
+        days[hour.name, hour.period // DAY_MS * DAY_MS] += hour.value
+    for (name, day), value in sorted(days.items()):
+        row, _ = counts.get_or_create(name=name, resolution="d", period=day)
+        row.value += value
+        row.save(using=alias)
+    counts.filter(pk__in=[hour.pk for hour in hours]).delete()
+    return len(hours)

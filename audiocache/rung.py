@@ -1,0 +1,38 @@
+"""One tier as the ladder sees it: with its counters, and passed over while it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import TypeVar
+
+from audiocache.circuit import Circuit
+from audiocache.exceptions import TierError
+from audiocache.stats import ERRORS, Recorder
+from audiocache.tiers.base import Tier
+
+R = TypeVar("R")
+
+
+class Rung:
+    """A tier on the ladder: the place where trouble in a tier ends (law 3)."""
+
+    def __init__(self, tier: Tier, recorder: Recorder) -> None:
+        self.tier = tier
+        self.count = recorder.count_for(tier.name)
+        self.circuit = Circuit(tier.name)
+
+    def attempt(self, operation: str, call: Callable[[Tier], R]) -> R | None:
+        """What `call` gets from the tier; None when it is passed over or fails."""
+        if not self.circuit.allows():
+            return None
+        started = perf_counter_ns()
+        try:
+            result = call(self.tier)
+        except TierError as error:
+            self.count.counts[ERRORS] += 1
+            self.circuit.failed(error)
+            return None
+        self.circuit.worked()
+        self.count.took(operation, perf_counter_ns() - started)
+        return result

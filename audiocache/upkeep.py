@@ -1,0 +1,58 @@
+"""What a cache does beside its callers' way: counters and hit times, written in batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import Final
+
+from audiocache.ladder import Ladder
+from audiocache.pulse import pulse
+from audiocache.stats import Recorder
+
+FLUSH_SECONDS: Final = 5.0
+
+
+class Upkeep:
+    """Flushes one cache, by the pulse of the process or when asked."""
+
+    def __init__(self, ladder: Ladder, recorder: Recorder) -> None:
+        self._ladder = ladder
+        self._recorder = recorder
+        self._flushed: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._scheduled = False
+
+    def ensure(self) -> None:
+        """See that the pulse beats, once there is something to flush; cheap."""
+        if self._ladder.all_inline:
+            return
+        if not self._scheduled:
+            self._scheduled = True
+            pulse.every(FLUSH_SECONDS, self.beat)
+        pulse.ensure()
+
+    def beat(self) -> None:
+        """Flush, and hold no connection until the next time: test runs drop databases."""
+        self.flush()
+        self._ladder.release()
+
+    def flush(self) -> None:
+        """Write down what was counted since the last time; what fails is kept for the next."""
+        with self._lock:
+            self._ladder.flush_touches()
+            totals = self._totals()
+            deltas = {name: n for name in totals if (n := totals[name] - self._flushed[name])}
+            if deltas and self._ladder.add_counts(deltas):
+                self._flushed = totals
+
+    def installation(self) -> dict[str, int]:
+        """Counters of all processes."""
+        return self._ladder.read_counts()
+
+    def _totals(self) -> Counter[str]:
+        totals = self._recorder.totals()
+        for rung in self._ladder.rungs:
+            for reason, number in rung.tier.counts.items():
+                totals[f"{rung.tier.name}.{reason}"] = number
+        return totals

@@ -1,0 +1,25 @@
+"""Who can warm the cache: apps that make clips register here, so that the task finds them.
+
+This package stores audio and makes none; `tts` registers the warming of its phrases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.utils.module_loading import import_string
+
+Warmer = Callable[[], int]
+"""Makes what is missing of its kept phrases; how many clips it stored."""
+
+_warmers: dict[str, str] = {}
+
+
+def register(name: str, dotted_path: str) -> None:
+    """Have the function at `dotted_path` called by the warming task; imported when it runs."""
+    _warmers[name] = dotted_path
+
+
+def run() -> dict[str, int]:
+    """Let every warmer work; clips stored by name."""
+    return {name: import_string(path)() for name, path in list(_warmers.items())}

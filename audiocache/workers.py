@@ -1,0 +1,95 @@
+"""Threads of ours for what must not hold the caller: lower tiers under asyncio, paid calls."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, Protocol, TypeVar
+
+from audiocache.forks import renew_in_child
+
+R = TypeVar("R")
+
+MAX_THREADS: Final = 32
+
+
+class Executor(Protocol):
+    """Runs a call, now or on another thread."""
+
+    def submit(self, call: Callable[[], R]) -> Future[R]:
+        """The future of the call."""
+
+    def close(self, farewell: Callable[[], None]) -> None:
+        """End; each thread says `farewell` first."""
+
+
+class Workers:
+    """A lazily started thread pool that carries context variables and survives a fork."""
+
+    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+        self._max_threads = max_threads
+        self._pool: ThreadPoolExecutor | None
+        self._threads: int
+        self._lock: threading.Lock
+        self.after_fork()
+        renew_in_child(self)
+
+    def submit(self, call: Callable[[], R]) -> Future[R]:
+        """Run `call` on a thread of ours, in a copy of the caller's context."""
+        return self._start().submit(contextvars.copy_context().run, call)
+
+    def close(self, farewell: Callable[[], None]) -> None:
+        """Finish what runs, let every thread say `farewell`, end them. May be used again."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            threads, self._threads = self._threads, 0
+        if pool is None:
+            return
+        # Each farewell waits for all others, so that each thread gets exactly one.
+        gathering = threading.Barrier(max(threads, 1))
+        for _ in range(threads):
+            pool.submit(_part, gathering, farewell)
+        pool.shutdown(wait=True)
+
+    def _start(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(
+                    self._max_threads, "audiocache-worker", initializer=self._count
+                )
+            return self._pool
+
+    def _count(self) -> None:
+        self._threads += 1
+
+    def after_fork(self) -> None:
+        """Start anew: the pool's threads stayed in the parent."""
+        self._pool = None
+        self._threads = 0
+        self._lock = threading.Lock()
+
+
+class Inline:
+    """Runs each call at once in the caller's thread: for tests that want no thread."""
+
+    def submit(self, call: Callable[[], R]) -> Future[R]:
+        """Run `call` now."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(call())
+        except Exception as error:  # noqa: BLE001 - the future carries it to whoever waits
+            future.set_exception(error)
+        return future
+
+    def close(self, farewell: Callable[[], None]) -> None:
+        """Nothing to end."""
+
+
+def _part(gathering: threading.Barrier, farewell: Callable[[], None]) -> None:
+    try:
+        gathering.wait(timeout=5)
+    except threading.BrokenBarrierError:
+        return
+    farewell()

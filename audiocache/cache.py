@@ -6,6 +6,7 @@ text -> clip -> tiers downwards -> (miss) one flight -> recording -> tiers upwar
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -17,7 +18,7 @@ from audiocache.aio import AsyncVerbs
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import TIER_NAMES, CacheConfig
 from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
-from audiocache.flights import Flights
+from audiocache.flights import FlightAbandoned, Flights, outcome
 from audiocache.ladder import Ladder
 from audiocache.stats import Recorder
 from audiocache.tiers import build_tiers
@@ -50,8 +51,10 @@ class MultiTierAudioCache(AsyncVerbs):
         built = list(build_tiers(self.config, clock) if tiers is None else tiers)
         self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in built}
         self.recorder = Recorder(TIER_NAMES, enabled=self.config.enable_statistics)
-        self.ladder = Ladder(built, self.recorder, clock)
-        self.executor = executor or Workers()
+        self.executor = executor or Workers("audiocache-lookup")
+        self.ladder = Ladder(built, self.recorder, self.executor, clock)
+        # Apart: slow makings must not keep look-ups from their threads.
+        self._makers = executor or Workers("audiocache-making")
         self._clock = clock
         self._flights: Flights[AudioEntry] = Flights()
         self._upkeep = Upkeep(self.ladder, self.recorder)
@@ -84,6 +87,27 @@ class MultiTierAudioCache(AsyncVerbs):
             if entry.key == clip.key:
                 return self.answer(entry, joined)
 
+    def find_or_begin(
+        self, clip: Clip, create: Callable[[], Recording], timeout: float
+    ) -> AudioEntry:
+        """As `find_or_create`, with `create` on a thread of ours, so that the caller can leave.
+
+        Raises WaitExpired after `timeout` seconds; what was begun is finished and stored.
+        """
+        until = time.monotonic() + timeout
+        while True:
+            if (entry := self.find(clip)) is not None:
+                return entry
+            future, joined = self.begin(clip, create)
+            try:
+                entry = outcome(future, until - time.monotonic())
+            except FlightAbandoned:
+                if not joined:
+                    raise
+                continue
+            if entry.key == clip.key:
+                return self.answer(entry, joined)
+
     def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:
         """Make a missing clip on a thread of ours, or join its making; True when joined.
 
@@ -91,7 +115,7 @@ class MultiTierAudioCache(AsyncVerbs):
         be another rendition of the same source: then look again.
         """
         return self._flights.start(
-            clip.source_key, lambda: self._make(clip, create), self.executor.submit
+            clip.source_key, lambda: self._make(clip, create), self._makers.submit
         )
 
     def answer(self, entry: AudioEntry, joined: bool) -> AudioEntry:
@@ -181,6 +205,7 @@ class MultiTierAudioCache(AsyncVerbs):
     def close(self) -> None:
         """Flush, end our threads and give connections back. The cache may be used again."""
         self.flush()
+        self._makers.close(self.ladder.release)
         self.executor.close(self.ladder.release)
         self.ladder.close()
 

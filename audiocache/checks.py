@@ -14,6 +14,7 @@ from django.db import NotSupportedError, connections
 from audiocache import database
 from audiocache.backends import MemoryCache
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
+from audiocache.configuring import WrongSettings
 from audiocache.tiers.redis_connection import MISSING_EXTRA
 from audiocache.tiers.sql import dialect_for
 
@@ -23,8 +24,8 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     """E001 per wrong setting; the others look at a configuration that is right."""
     try:
         config = CacheConfig.load()
-    except ImproperlyConfigured as error:
-        return [checks.Error(problem, id="audiocache.E001") for problem in str(error).split("; ")]
+    except WrongSettings as error:
+        return [checks.Error(problem, id="audiocache.E001") for problem in error.problems]
     return [*_database(config), *_redis(config), *_memory(config), *_limits(config)]
 
 

@@ -3,8 +3,8 @@
     magic 2 | version 1 | flags 1 | checksum 8 | key 32 | generation 8
     created 8 | expires 8 | keep_until 8 | length of details 4 | details (JSON) | audio
 
-The checksum (xxh3_64) covers everything behind it. Anything odd is `CorruptEntry`; a later
-version is `NewerSchema`, to be left alone.
+The checksum (xxh3_64) covers everything behind it, and by its seed what stands before it.
+Anything odd is `CorruptEntry`; a later version is `NewerSchema`, to be left alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from audiocache.exceptions import CorruptEntry, NewerSchema
 MAGIC: Final = b"\xacA"
 VERSION: Final = 1
 _START: Final = struct.Struct(">2sBBQ")
+_FIRST: Final = struct.pack(">2sBB", MAGIC, VERSION, 0)
+_SEED: Final = int.from_bytes(_FIRST)
 _BODY: Final = struct.Struct(">32sQQQQI")
 HEADER_BYTES: Final = _START.size + _BODY.size
 
@@ -55,7 +57,7 @@ def encode(entry: AudioEntry, generation: int) -> bytes:
         entry.keep_until,
         len(details),
     )
-    checksum = xxh3_64(body)
+    checksum = xxh3_64(body, seed=_SEED)
     checksum.update(details)
     checksum.update(entry.audio)
     start = _START.pack(MAGIC, VERSION, 0, checksum.intdigest())
@@ -66,7 +68,7 @@ def decode(value: bytes) -> tuple[AudioEntry, int]:
     """The entry in an envelope and its generation. Raises CorruptEntry or NewerSchema."""
     checksum = _check_start(value)
     view = memoryview(value)
-    if len(value) < HEADER_BYTES or xxh3_64_intdigest(view[_START.size :]) != checksum:
+    if len(value) < HEADER_BYTES or xxh3_64_intdigest(view[_START.size :], _SEED) != checksum:
         raise CorruptEntry("the envelope fails its checksum")
     key, generation, created, expires, keep_until, length = _BODY.unpack_from(value, _START.size)
     audio_at = HEADER_BYTES + length
@@ -98,12 +100,17 @@ def _check_start(value: bytes) -> int:
     _, version, _, checksum = _START.unpack_from(value)
     if version > VERSION:
         raise NewerSchema(f"envelope version {version} is newer than {VERSION}")
+    if value[: len(_FIRST)] != _FIRST:
+        raise CorruptEntry("not the first bytes of an envelope")
     return int(checksum)
 
 
 def _read_details(data: bytes) -> dict[str, Any]:
-    details: dict[str, Any] = {**_ABSENT, **json.loads(data)}
-    details["tags"] = tuple(details["tags"])
+    try:
+        details: dict[str, Any] = {**_ABSENT, **json.loads(data)}
+        details["tags"] = tuple(details["tags"])
+    except (TypeError, ValueError):
+        raise CorruptEntry("the details are not what they should be") from None
     return {name: details[name] for name in _DETAILS}
 
 

@@ -21,6 +21,14 @@ Read = Callable[[Any], Any]
 MASK = "********"
 
 
+class WrongSettings(ImproperlyConfigured):
+    """Every wrong setting at once; `problems` has a sentence for each, with its name."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
 def setting(default: Any, read: Read, *, secret: bool = False, env: tuple[str, ...] = ()) -> Any:
     """A field of a configuration. `env`: further environment names, in order of preference."""
     metadata = {"read": read, "secret": secret, "env": env}
@@ -54,12 +62,12 @@ class Config:
 
     @classmethod
     def load(cls, **given: Any) -> Self:
-        """Given over settings over environment over defaults. Raises ImproperlyConfigured."""
+        """Given over settings over environment over defaults. Raises WrongSettings."""
         return cls(**(cls.environment() | cls.from_settings() | given))
 
     @classmethod
     def from_env(cls) -> Self:
-        """The environment over defaults. Raises ImproperlyConfigured."""
+        """The environment over defaults. Raises WrongSettings."""
         return cls(**cls.environment())
 
     @classmethod
@@ -74,7 +82,7 @@ class Config:
 
     @classmethod
     def from_settings(cls) -> dict[str, Any]:
-        """Field values as they stand in Django's settings. Raises ImproperlyConfigured."""
+        """Field values as they stand in Django's settings. Raises WrongSettings."""
         given = getattr(settings, cls.setting_name, None) or {}
         if not isinstance(given, Mapping):
             cls._refuse([f"settings.{cls.setting_name} must be a dict"])
@@ -107,7 +115,7 @@ class Config:
     @staticmethod
     def _refuse(problems: list[str]) -> None:
         if problems:
-            raise ImproperlyConfigured("; ".join(problems))
+            raise WrongSettings(problems)
 
 
 # Readers

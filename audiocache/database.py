@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files import locks
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
 
 from audiocache.conf import CacheConfig
 
@@ -44,7 +41,6 @@ _own_files: dict[str, str] = {}
 
 A test run gives an alias another file, so the path in `connections` does not tell.
 """
-_ready: set[str] = set()
 _lock = threading.RLock()
 
 
@@ -74,7 +70,7 @@ def alias_of(config: CacheConfig) -> str:
         return _named(config.persistent_database)
     if config.persistent_path:
         return _file_alias(Path(config.persistent_path))
-    if ALIAS in connections.databases and ALIAS not in _own_files.values():
+    if ALIAS in connections.databases and not is_own_file(ALIAS):
         return _completed(ALIAS)
     default = connections.databases["default"]
     if default["ENGINE"] == SQLITE:
@@ -82,40 +78,14 @@ def alias_of(config: CacheConfig) -> str:
     return _second_connection(default)
 
 
-def prepare(connection: BaseDatabaseWrapper) -> None:
-    """Create and migrate a file of the cache's own at first use, whoever else does the same."""
-    alias = connection.alias
-    if alias in _ready:
-        return
-    with _lock:
-        name = str(connection.settings_dict["NAME"])
-        if alias not in _ready and alias in _own_files.values() and not _in_memory(name):
-            _prepare_file(connection, Path(name))
-        _ready.add(alias)
+def is_own_file(alias: str) -> bool:
+    """Is it a SQLite file of the cache's own, which nobody else creates and migrates?"""
+    return alias in _own_files.values()
 
 
-def unprepare(alias: str) -> None:
-    """Look again at the next use: the file is gone, or another one lies in its place."""
-    _ready.discard(alias)
-
-
-def _prepare_file(connection: BaseDatabaseWrapper, path: Path) -> None:
-    from audiocache import legacy
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock_file:
-        locks.lock(lock_file, locks.LOCK_EX)
-        legacy.set_aside(path)
-        _migrate(connection)
-        legacy.adopt(path, connection.alias)
-
-
-def _migrate(connection: BaseDatabaseWrapper) -> None:
-    # Not the migrate command: its signals would create other apps' rows in this file.
-    executor = MigrationExecutor(connection)
-    targets = executor.loader.graph.leaf_nodes("audiocache")
-    if executor.migration_plan(targets):
-        executor.migrate(targets)
+def in_memory(name: str) -> bool:
+    """Is this NAME of a SQLite database no file?"""
+    return not name or ":memory:" in name or "mode=memory" in name
 
 
 def _named(alias: str) -> str:
@@ -137,11 +107,7 @@ def _completed(alias: str) -> str:
 
 
 def _folder_beside(site_file: str) -> Path:
-    return (Path() if _in_memory(site_file) else Path(site_file).parent) / "cache"
-
-
-def _in_memory(name: str) -> bool:
-    return not name or ":memory:" in name or "mode=memory" in name
+    return (Path() if in_memory(site_file) else Path(site_file).parent) / "cache"
 
 
 def _file_alias(folder: Path) -> str:

@@ -200,6 +200,19 @@ def as_audio(audio: object) -> bytes:
     raise TypeError(f"audio must be bytes, bytearray or memoryview, not {type(audio).__name__}")
 
 
+def as_content_type(content_type: object) -> str | None:
+    """A content type as it may stand in a header. Raises TypeError or ValueError."""
+    if content_type is None:
+        return None
+    if not isinstance(content_type, str):
+        raise TypeError(f"content_type must be str, not {type(content_type).__name__}")
+    if not 1 <= len(content_type) <= 200 or not (
+        content_type.isascii() and content_type.isprintable()
+    ):
+        raise ValueError("content_type must have 1 to 200 printable ASCII characters")
+    return content_type
+
+
 def as_tags(tags: object) -> tuple[str, ...]:
     """Distinct tags in order. Raises TypeError or ValueError that names the field."""
     if isinstance(tags, str) or not isinstance(tags, list | tuple | set | frozenset):

@@ -1,6 +1,7 @@
 """What can go wrong in the cache.
 
 AudioCacheError
+├── WaitExpired          the caller waited as long as it wanted to
 └── TierError            a tier could not do its work; the cache goes on with the others
     ├── TierUnavailable  it cannot be reached, or is not ready
     ├── TierBusy         all its connections are in use; no sign of an outage
@@ -12,6 +13,10 @@ from __future__ import annotations
 
 class AudioCacheError(Exception):
     """Base of everything the cache itself raises."""
+
+
+class WaitExpired(AudioCacheError, TimeoutError):
+    """The caller's wait is over. What was begun goes on, and its clip is stored."""
 
 
 class TierError(AudioCacheError):

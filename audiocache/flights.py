@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from audiocache.exceptions import WaitExpired
 from audiocache.forks import renew_in_child
 
 T = TypeVar("T")
@@ -64,8 +65,9 @@ class Flights(Generic[T]):
         try:
             submit(lambda: self._lead(key, flight, call))
         except BaseException:
-            self._land(key)
-            flight.future.set_exception(FlightAbandoned(key))
+            if not flight.future.done():  # nothing ran: there is no thread to be had
+                self._land(key)
+                flight.future.set_exception(FlightAbandoned(key))
             raise
         return flight.future, False
 
@@ -109,3 +111,13 @@ class Flights(Generic[T]):
 
 def _now(job: Callable[[], None]) -> None:
     job()
+
+
+def outcome(future: Future[T], timeout: float) -> T:
+    """The result or the error of a flight. Raises WaitExpired after `timeout` seconds."""
+    try:
+        return future.result(max(0.0, timeout))
+    except TimeoutError:
+        if future.done():  # the call's own error
+            raise
+        raise WaitExpired from None

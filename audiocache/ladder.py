@@ -15,6 +15,7 @@ from audiocache.entries import AudioEntry, Clip
 from audiocache.rung import Rung
 from audiocache.stats import BACKFILLS, HITS, MISSES, PUTS, STALE, Recorder
 from audiocache.tiers.base import Tier
+from audiocache.workers import Executor
 
 MAX_TOUCHES: Final = 100_000
 """Hits remembered between two flushes; older ones are forgotten first."""
@@ -23,8 +24,10 @@ MAX_TOUCHES: Final = 100_000
 class Ladder:
     """Asks, fills and empties the tiers."""
 
-    def __init__(self, tiers: Iterable[Tier], recorder: Recorder, clock: Clock = now_ms) -> None:
-        self.rungs = [Rung(tier, recorder) for tier in tiers]
+    def __init__(
+        self, tiers: Iterable[Tier], recorder: Recorder, executor: Executor, clock: Clock = now_ms
+    ) -> None:
+        self.rungs = [Rung(tier, recorder, executor) for tier in tiers]
         self._clock = clock
         self._inline = len(list(takewhile(lambda rung: rung.tier.inline, self.rungs)))
         self.all_inline = self._inline == len(self.rungs)
@@ -39,7 +42,7 @@ class Ladder:
             entry = rung.tier.get(clip.key)
             if entry is not None and entry.expires > self._clock():
                 rung.count.counts[HITS] += 1
-                self._touches.append(clip.key)
+                self._touches.extend(_keys(clip))
                 return entry
             rung.count.counts[MISSES] += 1
         return None
@@ -50,7 +53,8 @@ class Ladder:
 
     def below_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
         """Fresh entries by key: one round trip per tier for all that is still missing."""
-        missing = {clip.key: clip for clip in clips}
+        asked = list(clips)
+        missing = {clip.key: clip for clip in asked}
         found: dict[str, AudioEntry] = {}
         for depth in range(self._inline, len(self.rungs)):
             if not missing:
@@ -59,7 +63,7 @@ class Ladder:
             self._fill_above(depth, here.values())
             found |= here
             missing = {key: clip for key, clip in missing.items() if key not in here}
-        self._touches.extend(found)
+        self._touches.extend(key for clip in asked if clip.key in found for key in _keys(clip))
         return found
 
     def peek(self, clip: Clip) -> AudioEntry | None:

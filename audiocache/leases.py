@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
 
-from audiocache import database
+from audiocache import database, own_file
 from audiocache.clock import now_ms
 from audiocache.models import Lease
 
@@ -36,7 +36,7 @@ def only_one(name: str, seconds: float = RUN_SECONDS) -> Iterator[bool]:
 
 
 def _take(alias: str, name: str, owner: str, ms: int) -> bool:
-    database.prepare(connections[alias])
+    own_file.prepare(connections[alias])
     now = now_ms()
     leases = Lease.objects.using(alias)
     if leases.filter(name=name, deadline__lte=now).update(owner=owner, deadline=now + ms):

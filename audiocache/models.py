@@ -15,9 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from audiocache.clock import now_ms
 from audiocache.database import default_alias
 from audiocache.entries import NEVER
-
-SCHEMA_VERSION = 1
-"""Of a row: a row of a later version is left alone."""
+from audiocache.rows import SCHEMA_VERSION
 
 
 class EntryQuerySet(models.QuerySet["AudioCacheEntry"]):

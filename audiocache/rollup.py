@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import connections, transaction
 
-from audiocache import database
+from audiocache import database, own_file
 from audiocache.clock import now_ms
 from audiocache.models import Count
 
@@ -25,7 +25,7 @@ def roll_up(now: int | None = None) -> int:
     """
     today = (now or now_ms()) // DAY_MS * DAY_MS
     alias = database.default_alias()
-    database.prepare(connections[alias])
+    own_file.prepare(connections[alias])
     with transaction.atomic(using=alias):
         folded = _fold(alias, before=today - KEEP_HOURS_DAYS * DAY_MS)
         counts = Count.objects.using(alias)

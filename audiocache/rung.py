@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TypeVar
@@ -10,6 +11,7 @@ from audiocache.circuit import Circuit
 from audiocache.exceptions import TierError
 from audiocache.stats import ERRORS, Recorder
 from audiocache.tiers.base import Tier
+from audiocache.workers import Executor
 
 R = TypeVar("R")
 
@@ -17,8 +19,9 @@ R = TypeVar("R")
 class Rung:
     """A tier on the ladder: the place where trouble in a tier ends (law 3)."""
 
-    def __init__(self, tier: Tier, recorder: Recorder) -> None:
+    def __init__(self, tier: Tier, recorder: Recorder, executor: Executor) -> None:
         self.tier = tier
+        self._executor = executor
         self.count = recorder.count_for(tier.name)
         self.circuit = Circuit(tier.name)
 
@@ -28,7 +31,7 @@ class Rung:
             return None
         started = perf_counter_ns()
         try:
-            result = call(self.tier)
+            result = self._do(call)
         except TierError as error:
             self.count.counts[ERRORS] += 1
             self.circuit.failed(error)
@@ -36,3 +39,19 @@ class Rung:
         self.circuit.worked()
         self.count.took(operation, perf_counter_ns() - started)
         return result
+
+    def _do(self, call: Callable[[Tier], R]) -> R:
+        """On a thread of ours where this one runs an event loop: Django's connections refuse
+        to work there, and a sync verb blocks the loop in any case.
+        """
+        if self.tier.inline or not _in_event_loop():
+            return call(self.tier)
+        return self._executor.submit(lambda: call(self.tier)).result()
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

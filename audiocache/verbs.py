@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from audiocache.conf import CacheConfig
-from audiocache.entries import AudioEntry, Clip, Recording, Ttl, as_audio, as_tags
+from audiocache.entries import AudioEntry, Clip, Recording, Ttl, as_audio, as_content_type, as_tags
 from audiocache.memo import ClipMemo
 
 Audio = bytes | bytearray | memoryview
@@ -172,7 +172,7 @@ def recording_of(
         return created
     return Recording(
         audio=as_audio(created),
-        content_type=content_type,
+        content_type=as_content_type(content_type),
         ttl_seconds=ttl_seconds,
         tags=as_tags(tags),
     )

@@ -28,7 +28,8 @@ class Executor(Protocol):
 class Workers:
     """A lazily started thread pool that carries context variables and survives a fork."""
 
-    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+    def __init__(self, name: str = "audiocache", max_threads: int = MAX_THREADS) -> None:
+        self._name = name
         self._max_threads = max_threads
         self._pool: ThreadPoolExecutor | None
         self._threads: int
@@ -57,7 +58,7 @@ class Workers:
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(
-                    self._max_threads, "audiocache-worker", initializer=self._count
+                    self._max_threads, self._name, initializer=self._count
                 )
             return self._pool
 

@@ -1,4 +1,4 @@
-"""The triggers that keep the totals and delete the tags of a deleted entry.
+"""The triggers that keep the totals and delete the tags of entries deleted or replaced.
 
 SQLite makes a table anew to alter it and loses its triggers then: a later migration that
 alters `audiocache_entry` runs `create_triggers` again.
@@ -22,6 +22,12 @@ SQLITE = (
     END
     """,
     """
+    CREATE TRIGGER audiocache_entry_retagged AFTER UPDATE OF tags ON audiocache_entry
+    WHEN NEW.tags <> OLD.tags BEGIN
+        DELETE FROM audiocache_tag WHERE key = OLD.key;
+    END
+    """,
+    """
     CREATE TRIGGER audiocache_entry_removed AFTER DELETE ON audiocache_entry BEGIN
         UPDATE audiocache_total SET entries = entries - 1, bytes = bytes - OLD.size
         WHERE slot = 0;
@@ -33,6 +39,7 @@ SQLITE = (
 SQLITE_BACK = (
     "DROP TRIGGER audiocache_entry_added",
     "DROP TRIGGER audiocache_entry_changed",
+    "DROP TRIGGER audiocache_entry_retagged",
     "DROP TRIGGER audiocache_entry_removed",
 )
 
@@ -59,7 +66,7 @@ POSTGRESQL = (
             ON CONFLICT (slot) DO UPDATE SET
                 entries = total.entries + excluded.entries, bytes = total.bytes + excluded.bytes;
         END IF;
-        IF TG_OP = 'DELETE' THEN
+        IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND NEW.tags <> OLD.tags THEN
             DELETE FROM audiocache_tag WHERE key = OLD.key;
         END IF;
         RETURN NULL;
@@ -67,7 +74,7 @@ POSTGRESQL = (
     """,
     """
     CREATE TRIGGER audiocache_entry_counted
-    AFTER INSERT OR DELETE OR UPDATE OF size ON audiocache_entry
+    AFTER INSERT OR DELETE OR UPDATE OF size, tags ON audiocache_entry
     FOR EACH ROW EXECUTE FUNCTION audiocache_count_entry()
     """,
     "ALTER TABLE audiocache_entry ALTER COLUMN audio SET STORAGE EXTERNAL",
@@ -91,4 +98,4 @@ def drop_triggers(_apps: Any, schema_editor: Any) -> None:
 
 def _run(schema_editor: Any, statements: dict[str, tuple[str, ...]]) -> None:
     for statement in statements.get(schema_editor.connection.vendor, ()):
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)  # () would make % a placeholder

@@ -9,10 +9,8 @@ Keys, below the configured prefix:
 from __future__ import annotations
 
 import hashlib
-import queue
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, Final, Self
 
@@ -20,16 +18,9 @@ from audiocache import codec
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import DISTRIBUTED, KIB, CacheConfig
 from audiocache.entries import NEVER, AudioEntry
-from audiocache.exceptions import (
-    CorruptEntry,
-    NewerSchema,
-    TierBusy,
-    TierError,
-    TierUnavailable,
-)
-from audiocache.gate import Gate
+from audiocache.exceptions import CorruptEntry, NewerSchema, TierError
 from audiocache.tiers.base import Tier
-from audiocache.tiers.redis_connection import TIMEOUT_SECONDS, connect
+from audiocache.tiers.redis_connection import RedisConnection, connect
 
 LONGEST_MS: Final = 30 * 24 * 3_600_000
 """Redis keeps an entry without end for this long."""
@@ -45,16 +36,14 @@ class DistributedTier(Tier):
 
     def __init__(
         self,
-        client: Any,
+        connection: RedisConnection,
         *,
         prefix: str = "audiocache",
         max_entry_bytes: int = 1024 * KIB,
-        max_connections: int = 10,
         clock: Clock = now_ms,
     ) -> None:
         super().__init__()
-        self._gate = Gate(max_connections)
-        self._redis = client
+        self._redis = connection
         self._prefix = prefix
         self.max_entry_bytes = max_entry_bytes
         self._clock = clock
@@ -65,10 +54,9 @@ class DistributedTier(Tier):
     def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:
         """On the configured server. Raises ImproperlyConfigured; connects to nothing."""
         return cls(
-            connect(config),
+            RedisConnection(connect(config), config.redis_max_connections),
             prefix=config.redis_prefix,
             max_entry_bytes=int(config.redis_max_entry_kb * KIB),
-            max_connections=config.redis_max_connections,
             clock=clock,
         )
 
@@ -77,10 +65,8 @@ class DistributedTier(Tier):
     def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
         """The entries that are there, verified: one MGET."""
         wanted = list(keys)
-        with self._trouble():
-            generation, *values = self._redis.mget(
-                [self._generation_key, *map(self._entry_key, wanted)]
-            )
+        with self._redis.use() as redis:
+            generation, *values = redis.mget([self._generation_key, *map(self._entry_key, wanted)])
         self._learn(generation)
         found, bad = {}, []
         for key, value in zip(wanted, values, strict=True):
@@ -118,8 +104,8 @@ class DistributedTier(Tier):
         self, keys: Sequence[str], *, unlink: bool = False
     ) -> list[tuple[str, codec.Header]]:
         """The headers of the valid entries among keys, which may be removed on the way."""
-        with self._trouble():
-            pipe = self._redis.pipeline(transaction=False)
+        with self._redis.use() as redis:
+            pipe = redis.pipeline(transaction=False)
             pipe.get(self._generation_key)
             for key in keys:
                 pipe.getrange(self._entry_key(key), 0, codec.HEADER_BYTES - 1)
@@ -143,12 +129,15 @@ class DistributedTier(Tier):
 
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
         """Store envelopes with their expiry: one pipeline."""
-        fitting = [entry for entry in entries if self._fits(entry)]
+        latest = {entry.key: entry for entry in entries}
+        fitting = [entry for entry in latest.values() if self._fits(entry)]
+        if not only_missing:  # what is too large here still replaces its older sound
+            self._unlink(list(latest.keys() - {entry.key for entry in fitting}))
         if not fitting:
             return set()
         generation = self._known_generation()
-        with self._trouble():
-            pipe = self._redis.pipeline(transaction=False)
+        with self._redis.use() as redis:
+            pipe = redis.pipeline(transaction=False)
             for entry in fitting:
                 pipe.set(
                     self._entry_key(entry.key),
@@ -187,16 +176,16 @@ class DistributedTier(Tier):
     def remove_group(self, field: str, value: str) -> int:
         """Remove the entries of a text, a source or a tag."""
         name = self._group_key(field, value)
-        with self._trouble():
-            members = [member.decode() for member in self._redis.smembers(name)]
-            self._redis.unlink(name)
+        with self._redis.use() as redis:
+            members = [member.decode() for member in redis.smembers(name)]
+            redis.unlink(name)
         # Bare text and a paid clip are their own group and need no index.
         return self.remove_many({*members, *([] if field == "tags" else [value])})
 
     def clear(self) -> None:
         """Begin a new generation: what is there is void, and leaves at its own expiry."""
-        with self._trouble():
-            self._learn(self._redis.incr(self._generation_key))
+        with self._redis.use() as redis:
+            self._learn(redis.incr(self._generation_key))
 
     def cleanup(self) -> int:
         """Redis expires its entries itself."""
@@ -204,8 +193,8 @@ class DistributedTier(Tier):
 
     def _unlink(self, keys: Sequence[str]) -> None:
         if keys:
-            with self._trouble():
-                self._redis.unlink(*map(self._entry_key, keys))
+            with self._redis.use() as redis:
+                redis.unlink(*map(self._entry_key, keys))
 
     # Looking
 
@@ -225,12 +214,12 @@ class DistributedTier(Tier):
 
     def check(self) -> None:
         """Ask the server. Raises TierError."""
-        with self._trouble():
-            self._redis.ping()
+        with self._redis.use() as redis:
+            redis.ping()
 
     def close(self) -> None:
         """Close the pool's idle connections; the next use opens new ones."""
-        self._redis.connection_pool.disconnect(inuse_connections=False)
+        self._redis.close()
 
     # The generation
 
@@ -241,8 +230,8 @@ class DistributedTier(Tier):
         does not come back by it: what a look-up learnt is good for a moment.
         """
         if time.monotonic() > self._generation_until:
-            with self._trouble():
-                self._learn(self._redis.get(self._generation_key))
+            with self._redis.use() as redis:
+                self._learn(redis.get(self._generation_key))
         return self._generation
 
     def _learn(self, generation: bytes | int | None) -> None:
@@ -262,28 +251,6 @@ class DistributedTier(Tier):
         # A tag may be a person's name: its digest stands in the key.
         digest = hashlib.sha256(value.encode()).hexdigest()[:32] if field == "tags" else value
         return f"{self._prefix}:group:{field}:{digest}"
-
-    @contextmanager
-    def _trouble(self) -> Iterator[None]:
-        """A place at the pool, and Redis' and the operating system's errors as TierError."""
-        from redis import exceptions as redis
-
-        if not self._gate.enter(TIMEOUT_SECONDS):
-            raise TierBusy("all connections of the pool are in use")
-        try:
-            yield
-        except redis.MaxConnectionsError as error:
-            raise TierBusy("all connections of the pool are in use") from error
-        except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-            if isinstance(error.__context__, queue.Empty):  # a blocking pool says it this way
-                raise TierBusy("all connections of the pool are in use") from error
-            raise TierUnavailable(type(error).__name__) from error
-        except redis.ResponseError as error:
-            raise TierError(str(error).partition(" ")[0]) from error
-        except redis.RedisError as error:
-            raise TierUnavailable(type(error).__name__) from error
-        finally:
-            self._gate.leave()
 
 
 def _groups(entry: AudioEntry) -> Iterator[tuple[str, str]]:

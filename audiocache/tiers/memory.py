@@ -49,7 +49,8 @@ class MemoryTier(Tier):
 
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
         """Hold entries; one over the limit is left out and counted."""
-        return {entry.key for entry in entries if self._put(entry, only_missing)}
+        latest = {entry.key: entry for entry in entries}
+        return {key for key, entry in latest.items() if self._put(entry, only_missing)}
 
     def remove_many(self, keys: Collection[str]) -> int:
         """Remove entries; how many were there."""

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any, ClassVar, Final, Self
-
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from xxhash import xxh3_64_intdigest
 
 from audiocache import database
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import MIB, PERSISTENT, CacheConfig
 from audiocache.entries import AudioEntry
-from audiocache.exceptions import TierBusy, TierError, TierUnavailable
-from audiocache.models import SCHEMA_VERSION
+from audiocache.exceptions import CorruptEntry, NewerSchema
+from audiocache.legacy.target import Limits
+from audiocache.rows import SCHEMA_VERSION, entry_in, values_of
 from audiocache.tiers.base import Tier
 from audiocache.tiers.sql import dialect_for
-from audiocache.tiers.sql.base import READ
+from audiocache.tiers.sql.connection import OwnConnection
 
 BATCH: Final = 100
 """Rows in one statement."""
@@ -33,10 +29,6 @@ EVICT_ROWS: Final = 64
 PAUSE_SECONDS: Final = 0.002
 """Between batches of a long delete, so that others get their turn."""
 HOUR_MS: Final = 3_600_000
-
-_LABELS: Final = ("provider", "model", "voice", "language")
-_AUDIO, _SCHEMA, _CHECKSUM = (READ.index(name) for name in ("audio", "schema_version", "checksum"))
-_TAGS = READ.index("tags")
 
 
 class PersistentTier(Tier):
@@ -50,10 +42,10 @@ class PersistentTier(Tier):
         self, alias: str, *, max_entries: int = 0, max_bytes: int = 0, clock: Clock = now_ms
     ) -> None:
         super().__init__()
-        self.alias = alias
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self.vendor: str = connections[alias].vendor
+        self._database = OwnConnection(alias, Limits(max_entries, max_bytes))
+        self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
         self._clock = clock
         self._sweep_at = 0.0
@@ -72,45 +64,43 @@ class PersistentTier(Tier):
 
     def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
         """The entries that are there, verified; a bad row is counted and deleted."""
-        found, corrupt = {}, []
+        found: dict[str, AudioEntry] = {}
+        corrupt: list[str] = []
         for batch in _batches(keys):
-            for row in self._query(self._sql.entries(len(batch)), batch):
-                if row[_SCHEMA] > SCHEMA_VERSION or row[_AUDIO] is None:
-                    self.counts["newer_schema"] += 1
-                elif (entry := self._entry(row)) is None:
-                    corrupt.append(row[0])
-                elif entry.keep_until > self._clock():
-                    found[entry.key] = entry
+            for row in self._database.query(self._sql.entries(len(batch)), batch):
+                self._read(row, found, corrupt)
         if corrupt:
-            self._discard_corrupt(corrupt)
+            self._database.query(self._sql.delete_keys(len(corrupt)), corrupt)
         return found
+
+    def _read(self, row: Sequence[Any], found: dict[str, AudioEntry], corrupt: list[str]) -> None:
+        try:
+            entry = entry_in(row, PERSISTENT)
+        except NewerSchema:
+            self.counts["newer_schema"] += 1
+        except CorruptEntry:
+            self.counts["corrupt"] += 1
+            corrupt.append(row[0])
+        else:
+            if entry.keep_until > self._clock():
+                found[entry.key] = entry
 
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
         """The keys that are fresh at `now`; reads no audio."""
         return {
             key
             for batch in _batches(keys)
-            for (key,) in self._query(self._sql.fresh(len(batch)), [now, *batch])
+            for (key,) in self._database.query(self._sql.fresh(len(batch)), [now, *batch])
         }
-
-    @staticmethod
-    def _entry(row: Sequence[Any]) -> AudioEntry | None:
-        audio = bytes(row[_AUDIO])
-        if _checksum(audio) != row[_CHECKSUM]:
-            return None
-        tags = tuple(json.loads(row[_TAGS])) if row[_TAGS] else ()
-        return AudioEntry._make((*row[:_TAGS], tags, audio, PERSISTENT, False, False))
-
-    def _discard_corrupt(self, keys: list[str]) -> None:
-        number = len(keys)
-        self.counts["corrupt"] += number
-        self._query(self._sql.delete_keys(len(keys)), keys)
 
     # Writing
 
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
         """Upsert entries in one statement a batch; evict and sweep a little where it is due."""
-        fitting = {entry.key: entry for entry in entries if self._fits(entry)}
+        latest = {entry.key: entry for entry in entries}
+        fitting = {key: entry for key, entry in latest.items() if self._fits(entry)}
+        if not only_missing:  # what is too large here still replaces its older sound
+            self.remove_many(latest.keys() - fitting.keys())
         taken: set[str] = set()
         # In the order of their keys: two writers of the same rows cannot deadlock.
         for batch in _batches(sorted(fitting)):
@@ -129,14 +119,14 @@ class PersistentTier(Tier):
     def _upsert(self, entries: Sequence[AudioEntry], only_missing: bool) -> set[str]:
         sql = self._sql.upsert(len(entries), only_missing=only_missing)
         now = self._clock()
-        values = [value for entry in entries for value in _row(entry, now)]
+        values = [value for entry in entries for value in values_of(entry, now)]
         if only_missing:
             values.append(now)
         tags = [(tag, entry.key) for entry in entries for tag in entry.tags]
-        with self._transaction(needed=bool(tags)):
-            taken = {key for (key,) in self._query(sql, values)}
+        with self._database.transaction() if tags else nullcontext():
+            taken = {key for (key,) in self._database.query(sql, values)}
             for batch in _batches(pair for pair in tags if pair[1] in taken):
-                self._run(self._sql.add_tags(len(batch)), [v for pair in batch for v in pair])
+                self._database.run(self._sql.add_tags(len(batch)), _flat(batch))
         return taken
 
     def _keep_within_limits(self) -> None:
@@ -155,7 +145,7 @@ class PersistentTier(Tier):
     def _evict(self, rows: int, size: int) -> int:
         """Delete the least recently used rows that make up `rows` and `size`; how many."""
         ids: list[int] = []
-        for row_id, row_size in self._query(self._sql.select_least_used, [EVICT_ROWS]):
+        for row_id, row_size in self._database.query(self._sql.select_least_used, [EVICT_ROWS]):
             if len(ids) >= rows and size <= 0:
                 break
             ids.append(row_id)
@@ -173,15 +163,15 @@ class PersistentTier(Tier):
         first = now - len(hits) + 1
         uses = [(number, first + place, key) for place, (key, number) in enumerate(hits.items())]
         for batch in _batches(sorted(uses, key=lambda use: use[2])):
-            with self._transaction(needed=True), self._trouble() as connection:
-                connection.connection.cursor().executemany(self._sql.touch, batch)
+            self._database.run_many(self._sql.touch, batch)
 
     # Removing
 
     def remove_many(self, keys: Collection[str]) -> int:
         """Delete rows by key; how many were there."""
         return sum(
-            len(self._query(self._sql.delete_keys(len(batch)), batch)) for batch in _batches(keys)
+            len(self._database.query(self._sql.delete_keys(len(batch)), batch))
+            for batch in _batches(keys)
         )
 
     def remove_group(self, field: str, value: str) -> int:
@@ -206,7 +196,7 @@ class PersistentTier(Tier):
         return removed
 
     def _delete(self, sql: str, values: Sequence[Any], reason: str | None) -> int:
-        keys = [key for (key,) in self._query(sql, values)]
+        keys = [key for (key,) in self._database.query(sql, values)]
         if reason:
             self.evicted(keys, reason)
         return len(keys)
@@ -222,12 +212,12 @@ class PersistentTier(Tier):
             for resolution, period in (("a", 0), ("h", hour))
         )
         for batch in _batches(rows):
-            self._run(self._sql.add_counts(len(batch)), [v for row in batch for v in row])
+            self._database.run(self._sql.add_counts(len(batch)), _flat(batch))
         return True
 
     def read_counts(self) -> dict[str, int]:
         """The counters of all time."""
-        return dict(self._query(self._sql.select_counts, ()))
+        return dict(self._database.query(self._sql.select_counts, ()))
 
     def stats(self) -> dict[str, Any]:
         """Totals, from where they are maintained, and limits."""
@@ -236,7 +226,7 @@ class PersistentTier(Tier):
 
     def unknown_stats(self) -> dict[str, Any]:
         """Type, limits and, for SQLite, the file."""
-        path = {"db_path": str(self._connection().settings_dict["NAME"])}
+        path = {"db_path": str(self._database.wrapper.settings_dict["NAME"])}
         return {
             "backend_type": self.vendor,
             "entry_count": None,
@@ -251,96 +241,18 @@ class PersistentTier(Tier):
 
     def release(self) -> None:
         """Close this thread's connection."""
-        self._connection().close()
+        self._database.release()
 
     def _totals(self) -> tuple[int, int]:
-        [(entries, size)] = self._query(self._sql.select_totals, ())
+        [(entries, size)] = self._database.query(self._sql.select_totals, ())
         return int(entries or 0), int(size or 0)
 
-    # The connection
 
-    def _connection(self) -> BaseDatabaseWrapper:
-        return connections[self.alias]
-
-    def _query(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        with self._trouble() as connection:
-            cursor = connection.connection.cursor()
-            cursor.execute(sql, values)
-            return cursor.fetchall()  # type: ignore[no-any-return]
-
-    def _run(self, sql: str, values: Sequence[Any]) -> None:
-        with self._trouble() as connection:
-            connection.connection.cursor().execute(sql, values)
-
-    @contextmanager
-    def _transaction(self, *, needed: bool) -> Iterator[None]:
-        if not needed:
-            yield
-            return
-        with self._trouble(), transaction.atomic(using=self.alias):
-            yield
-
-    @contextmanager
-    def _trouble(self) -> Iterator[BaseDatabaseWrapper]:
-        """The connection, ready for use; its errors as TierError."""
-        connection = self._connection()
-        try:
-            database.prepare(connection)
-            connection.ensure_connection()
-            with connection.wrap_database_errors:
-                yield connection
-        except (DatabaseError, InterfaceError, OSError) as error:
-            self._recover(connection)
-            raise _tier_error(error) from error
-
-    def _recover(self, connection: BaseDatabaseWrapper) -> None:
-        """Begin anew next time: with another connection, and with a look at the file."""
-        if not connection.in_atomic_block:
-            connection.close()
-        database.unprepare(self.alias)
-
-
-def _tier_error(error: Exception) -> TierError:
-    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    if isinstance(error, OperationalError) and "locked" in reason:
-        return TierBusy(reason)
-    if isinstance(error, OperationalError | InterfaceError | OSError) or _schema_is_missing(error):
-        return TierUnavailable(reason)
-    return TierError(type(error).__name__)
-
-
-def _schema_is_missing(error: Exception) -> bool:
-    """PostgreSQL says so with a ProgrammingError: 42P01 no table, 42703 no column."""
-    return getattr(error.__cause__, "sqlstate", "") in {"42P01", "42703"}
-
-
-def _row(entry: AudioEntry, now: int) -> Iterator[Any]:
-    """The values of a row, in the order of the upsert's columns."""
-    for name in AudioEntry._fields[:_TAGS]:
-        yield getattr(entry, name)
-    yield json.dumps(entry.tags) if entry.tags else ""
-    yield entry.audio
-    yield SCHEMA_VERSION
-    yield _checksum(entry.audio)
-    labels = json.loads(entry.variant) if entry.variant else {}
-    for label in _LABELS:
-        yield _label(labels.get(label, ""))
-    yield len(entry.audio)
-    yield now
-
-
-def _label(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text.replace("\x00", "")
-
-
-def _checksum(audio: bytes) -> int:
-    """xxh3_64 as the signed integer that both databases keep."""
-    unsigned = xxh3_64_intdigest(audio)
-    return unsigned - 2**64 if unsigned >= 2**63 else unsigned
-
-
-def _batches(items: Any) -> Iterator[list[Any]]:
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
     iterator = iter(items)
     while batch := list(islice(iterator, BATCH)):
         yield batch
+
+
+def _flat(rows: Iterable[Sequence[Any]]) -> list[Any]:
+    return [value for row in rows for value in row]

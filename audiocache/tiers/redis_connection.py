@@ -1,13 +1,18 @@
-"""The connection to Redis: bounded waits, no retries, a pool of our own."""
+"""The connection to Redis: bounded waits, no retries, a pool of our own, errors as TierError."""
 
 from __future__ import annotations
 
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.core.cache import InvalidCacheBackendError
 from django.core.exceptions import ImproperlyConfigured
 
 from audiocache.conf import CacheConfig
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable
+from audiocache.gate import Gate
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -19,6 +24,51 @@ READ_BYTES: Final = 256 * 1024
 MISSING_EXTRA: Final = (
     "the distributed tier needs django-redis: pip install 'django-audiocache[redis]'"
 )
+
+
+class RedisConnection:
+    """A client behind a fair gate: no more callers at once than the pool has connections."""
+
+    def __init__(self, client: Any, max_connections: int = 10) -> None:
+        self._client = client
+        self._gate = Gate(max_connections)
+
+    @contextmanager
+    def use(self) -> Iterator[Any]:
+        """The client; Redis' and the operating system's errors come out as TierError."""
+        if not self._gate.enter(TIMEOUT_SECONDS):
+            raise TierBusy(_BUSY)
+        try:
+            with _trouble():
+                yield self._client
+        finally:
+            self._gate.leave()
+
+    def close(self) -> None:
+        """Close idle connections; the next use opens new ones."""
+        self._client.connection_pool.disconnect(inuse_connections=False)
+
+
+_BUSY: Final = "all connections of the pool are in use"
+
+
+@contextmanager
+def _trouble() -> Iterator[None]:
+    from redis import exceptions as redis
+
+    try:
+        yield
+    except redis.MaxConnectionsError as error:
+        raise TierBusy(_BUSY) from error
+    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        if isinstance(error.__context__, queue.Empty):  # a blocking pool says it this way
+            raise TierBusy(_BUSY) from error
+        raise TierUnavailable(type(error).__name__) from error
+    except redis.ResponseError as error:
+        # The first word is Redis' kind of error; what follows may quote a value.
+        raise TierError(str(error).partition(" ")[0]) from error
+    except redis.RedisError as error:
+        raise TierUnavailable(type(error).__name__) from error
 
 
 def connect(config: CacheConfig) -> Any:

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from audiocache.entries import AudioEntry
-
-_FIELDS = AudioEntry._fields[: AudioEntry._fields.index("tier")]
-READ: tuple[str, ...] = (*_FIELDS, "schema_version", "checksum")
-"""Columns of a look-up, in the order of an AudioEntry's fields."""
-
-WRITTEN: tuple[str, ...] = (
-    *(name for name in READ if name != "key"),
-    "provider", "model", "voice", "language", "size", "used",
-)  # fmt: skip
-"""Columns that a put replaces; hits, pins and the revision stay with the row."""
+from audiocache.rows import READ, SCHEMA_VERSION, WRITTEN
 
 
 class Dialect:
-    """SQL as text, for the driver itself. Lists of values come as so many placeholders.
-
-    Not through Django's cursor: while DEBUG is on it keeps and logs every statement with its
-    values, which are texts and audio here; and it costs as much as a small look-up.
-    """
+    """SQL as text, for the driver itself. Lists of values come as so many placeholders."""
 
     mark = "%s"
     """The driver's placeholder."""
@@ -29,7 +15,10 @@ class Dialect:
     """Behind a SELECT of rows about to be deleted."""
 
     select_entries = f"SELECT {', '.join(READ)} FROM audiocache_entry WHERE key IN ({{keys}})"
-    select_fresh = "SELECT key FROM audiocache_entry WHERE expires > {mark} AND key IN ({keys})"
+    select_fresh = (
+        "SELECT key FROM audiocache_entry WHERE expires > {mark} AND key IN ({keys})"
+        f" AND schema_version <= {SCHEMA_VERSION} AND audio IS NOT NULL"
+    )
     select_totals = "SELECT SUM(entries), SUM(bytes) FROM audiocache_total"
     select_counts = "SELECT name, value FROM audiocache_count WHERE resolution = 'a' AND period = 0"
 
@@ -58,11 +47,10 @@ class Dialect:
         A row of a newer schema is left alone; a back-fill (one more parameter: now) only
         replaces what has expired.
         """
-        columns = ("key", *WRITTEN)
-        row = f"({self._marks(len(columns))})"
+        row = f"({self._marks(len(WRITTEN))})"
         changes = ", ".join(f"{name} = excluded.{name}" for name in WRITTEN)
         return (
-            f"INSERT INTO audiocache_entry ({', '.join(columns)}, hits, pinned, revision,"
+            f"INSERT INTO audiocache_entry ({', '.join(WRITTEN)}, hits, pinned, revision,"
             f" storage_name, audio_sha256) VALUES "
             + ", ".join([f"{row[:-1]}, 0, {self.false}, 1, '', '')"] * number)
             + f" ON CONFLICT (key) DO UPDATE SET {changes},"

@@ -1,0 +1,133 @@
+"""From the file into the table: in batches, in the order of last use, never over an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
+
+from django.db import transaction
+
+from audiocache.clock import Clock, now_ms
+from audiocache.conf import MIB
+from audiocache.legacy.source import START, Cursor, LegacyFile, Row
+from audiocache.legacy.target import Limits, Naming, Target
+
+BATCH_ROWS: Final = 100
+BATCH_BYTES: Final = 8 * MIB
+"""Of audio held in memory at once; one larger clip is a batch of its own."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of the rows of a file. Each row is counted once."""
+
+    total: int = 0
+    """Rows in the file."""
+    imported: int = 0
+    present: int = 0
+    """Not touched: the cache has an entry of this key."""
+    expired: int = 0
+    corrupt: int = 0
+    """Malformed: the key, the audio or a time cannot be read."""
+    over_limit: int = 0
+    """Left out, the least recently used first, so that nothing is evicted for them."""
+    corrupt_rows: list[int] = field(default_factory=list)
+    """The rowids of the malformed ones."""
+
+    @property
+    def seen(self) -> int:
+        """Rows dealt with; those of an earlier, interrupted run are not among them."""
+        return self.imported + self.present + self.expired + self.corrupt + self.over_limit
+
+
+Progress = Callable[[ImportReport], None]
+
+
+def import_file(
+    path: Path | str,
+    alias: str,
+    *,
+    variant: Mapping[str, object] | None = None,
+    namespace: str = "",
+    max_entries: int = 0,
+    max_bytes: int = 0,
+    zone: tzinfo | None = None,
+    before: Callable[[], None] | None = None,
+    progress: Progress | None = None,
+    clock: Clock = now_ms,
+) -> ImportReport:
+    """Bring the rows of an earlier cache's file into the table on `alias`; may be repeated.
+
+    An entry that is there already is left as it is. `zone`: of the file's times, None is this
+    process's. `before` is called once the file has been recognised, before the first query. Raises LegacyFileError, and TypeError or ValueError for the variant and the
+    namespace, before anything is written.
+    """
+    naming = Naming.of(variant or {}, namespace)
+    with closing(LegacyFile(Path(path), zone)) as source:
+        if before is not None:
+            before()
+        target = Target(alias, naming, Limits(max_entries, max_bytes), clock)
+        return bring(source, target, progress=progress)
+
+
+def bring(
+    source: LegacyFile,
+    target: Target,
+    *,
+    begin: Cursor = START,
+    mark: Callable[[Cursor], None] | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """The rows behind `begin`; `mark` is told how far it came, within each transaction."""
+    report = ImportReport(total=len(source))
+    for batch in _batches(_well_formed(source.rows(begin), report)):
+        # One transaction with the mark: killed at any point, no row is lost or counted twice.
+        with transaction.atomic(using=target.alias):
+            _bring_batch(source, target, batch, report)
+            if mark is not None:
+                mark(batch[-1].cursor)
+        if progress is not None:
+            progress(report)
+    return report
+
+
+def _bring_batch(
+    source: LegacyFile, target: Target, batch: Sequence[Row], report: ImportReport
+) -> None:
+    alive = [row for row in batch if row.expires > target.now]
+    missing = target.missing(alive)
+    wanted = target.fitting(missing)
+    if wanted:
+        target.insert(wanted, source.audio(wanted))
+    report.expired += len(batch) - len(alive)
+    report.present += len(alive) - len(missing)
+    report.over_limit += len(missing) - len(wanted)
+    report.imported += len(wanted)
+
+
+def _well_formed(rows: Iterable[Row | int], report: ImportReport) -> Iterator[Row]:
+    """The rows; the malformed ones go into the report."""
+    for row in rows:
+        if isinstance(row, Row):
+            yield row
+        else:
+            report.corrupt += 1
+            report.corrupt_rows.append(row)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """At most BATCH_ROWS and BATCH_BYTES in each, or one row."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        if batch and (len(batch) >= BATCH_ROWS or size + row.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += row.size
+    if batch:
+        yield batch

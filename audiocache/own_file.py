@@ -1,0 +1,57 @@
+"""The cache's own SQLite file: created, migrated and filled from an earlier one at first use."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from django.core.files import locks
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.executor import MigrationExecutor
+
+from audiocache import legacy
+from audiocache.database import in_memory, is_own_file
+from audiocache.legacy.target import Limits
+
+_ready: Final[set[str]] = set()
+"""Aliases that this process has looked at."""
+_lock = threading.RLock()
+
+
+def prepare(connection: BaseDatabaseWrapper, limits: Limits | None = None) -> None:
+    """Make the connection's file ready, whoever else does the same; any other database is.
+
+    `limits` bound what is taken over from an earlier cache's file. Raises database errors
+    and OSError.
+    """
+    alias = connection.alias
+    if alias in _ready:
+        return
+    with _lock:
+        name = str(connection.settings_dict["NAME"])
+        if alias not in _ready and is_own_file(alias) and not in_memory(name):
+            _prepare_file(connection, Path(name), limits)
+        _ready.add(alias)
+
+
+def unprepare(alias: str) -> None:
+    """Look again at the next use: the file is gone, or another one lies in its place."""
+    _ready.discard(alias)
+
+
+def _prepare_file(connection: BaseDatabaseWrapper, path: Path, limits: Limits | None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock_file:
+        locks.lock(lock_file, locks.LOCK_EX)
+        legacy.set_aside(path)
+        _migrate(connection)
+        legacy.adopt(path, connection.alias, limits)
+
+
+def _migrate(connection: BaseDatabaseWrapper) -> None:
+    # Not the migrate command: its signals would create other apps' rows in this file.
+    executor = MigrationExecutor(connection)
+    targets = executor.loader.graph.leaf_nodes("audiocache")
+    if executor.migration_plan(targets):
+        executor.migrate(targets)

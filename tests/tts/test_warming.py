@@ -1,0 +1,89 @@
+"""Warming speaks what is not stored, counts, and can be interrupted and run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audiocache import CacheConfig, MultiTierAudioCache
+from audiocache.entries import Recording
+from tests.tts.doubles import LocalStub, StubProvider
+from tts.conf import TTSConfig
+from tts.exceptions import ProviderDown, QuotaSpent
+from tts.models import WarmPhrase
+from tts.service import TTSService
+from tts.speech import SpeechRequest
+from tts.warming import stored_phrases, warm
+
+REQUESTS = [SpeechRequest(f"Phrase number {n}.") for n in range(4)]
+
+
+def test_what_is_stored_is_skipped(service: TTSService, provider: StubProvider) -> None:
+    service.synthesize_sync(REQUESTS[1])
+    result = warm(REQUESTS, service=service)
+    assert (result.stored, result.skipped, result.failed, result.done) == (3, 1, 0, 4)
+    assert warm(REQUESTS, service=service).skipped == 4
+    assert len(provider.calls) == 4
+
+
+def test_progress_is_told_after_each_phrase(service: TTSService) -> None:
+    seen: list[int] = []
+    warm(REQUESTS, lambda result: seen.append(result.done), service=service)
+    assert seen == [1, 2, 3, 4]
+
+
+def test_what_fails_is_counted_by_its_kind_and_the_rest_goes_on(
+    service: TTSService, provider: StubProvider
+) -> None:
+    wrong = [SpeechRequest(""), SpeechRequest("Hello", voice="nobody")]
+    result = warm([*wrong, *REQUESTS], service=service)
+    assert (result.stored, result.failed) == (4, 2)
+    assert result.errors == {"InvalidSpeechRequest": 2}
+    provider.error = ProviderDown("status 500")
+    result = warm([SpeechRequest("More.")], service=service)
+    assert (result.errors, result.stopped_by) == ({"ProviderDown": 1}, "")
+
+
+def test_an_error_that_would_meet_all_ends_it(service: TTSService, provider: StubProvider) -> None:
+    provider.error = QuotaSpent("no credit left")
+    result = warm(REQUESTS, service=service)
+    assert (result.done, result.failed, result.stopped_by) == (1, 1, "QuotaSpent")
+    assert len(provider.calls) == 1
+
+
+def test_interrupted_it_is_run_again(cache: MultiTierAudioCache) -> None:
+    provider = LocalStub(TTSConfig())
+    service = TTSService(TTSConfig(), cache=cache, provider=provider)
+
+    def interrupt_third(recording: Recording) -> Recording:
+        if len(provider.calls) == 3:
+            raise KeyboardInterrupt
+        return recording
+
+    provider.answer = interrupt_third
+    with pytest.raises(KeyboardInterrupt):
+        warm(REQUESTS, service=service)
+    result = warm(REQUESTS, service=service)
+    assert (result.skipped, result.stored) == (2, 2)
+
+
+def test_a_namespace_is_warmed_for_itself(service: TTSService) -> None:
+    assert warm(REQUESTS, service=service, namespace="tenant").stored == 4
+    assert warm(REQUESTS, service=service).stored == 4
+
+
+def test_switched_off_it_does_nothing(provider: StubProvider) -> None:
+    cache = MultiTierAudioCache(CacheConfig(backend="memory", enable_warming=False))
+    result = warm(REQUESTS, service=TTSService(TTSConfig(), cache=cache, provider=provider))
+    assert (result.switched_off, result.done) == (True, 0)
+
+
+@pytest.mark.django_db
+def test_the_phrases_of_the_admin_are_warmed(installed: TTSService, provider: StubProvider) -> None:
+    WarmPhrase.objects.create(text="Hello.", voice="bass", language="de")
+    WarmPhrase.objects.create(text="Goodbye.")
+    WarmPhrase.objects.create(text="Never.", enabled=False)
+    assert warm(stored_phrases()).stored == 2
+    asked: list[Any] = [(call.text, call.voice, call.language) for call in provider.calls]
+    assert asked == [("Hello.", "bass", "de"), ("Goodbye.", "alto", "en")]

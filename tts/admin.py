@@ -1,0 +1,44 @@
+"""Phrases to warm in the admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from tts.models import WarmPhrase
+
+if TYPE_CHECKING:
+    PhraseAdmin = admin.ModelAdmin[WarmPhrase]
+else:
+    PhraseAdmin = admin.ModelAdmin
+
+
+@admin.register(WarmPhrase)
+class WarmPhraseAdmin(PhraseAdmin):
+    """List, search, switch on and off."""
+
+    list_display = ("__str__", "voice", "language", "enabled", "created")
+    list_filter = ("enabled", "voice", "language")
+    search_fields = ("text", "voice")
+    readonly_fields = ("created",)
+    actions = ("enable", "disable")
+
+    @admin.action(description=_("Warm the selected phrases"))
+    def enable(self, request: HttpRequest, phrases: QuerySet[WarmPhrase]) -> None:
+        """Have them spoken ahead of time."""
+        self._switch(request, phrases, on=True)
+
+    @admin.action(description=_("Do not warm the selected phrases"))
+    def disable(self, request: HttpRequest, phrases: QuerySet[WarmPhrase]) -> None:
+        """Leave them to their first listener; what is stored stays."""
+        self._switch(request, phrases, on=False)
+
+    def _switch(self, request: HttpRequest, phrases: QuerySet[WarmPhrase], *, on: bool) -> None:
+        number = phrases.update(enabled=on)
+        message = ngettext("%d phrase was changed.", "%d phrases were changed.", number)
+        self.message_user(request, message % number)

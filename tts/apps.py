@@ -1,0 +1,25 @@
+"""The app `tts`. Being ready starts nothing and connects to nothing (law 13)."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core.signals import setting_changed
+from django.utils.translation import gettext_lazy as _
+
+
+class TTSAppConfig(AppConfig):
+    """Registers the checks, and gives up the service when settings change in a test."""
+
+    name = "tts"
+    verbose_name = _("Speech")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect signals of Django, nothing else."""
+        from audiocache.management import registry
+        from tts import checks  # noqa: F401 - registers itself
+        from tts.service import reset_on_change
+
+        registry.register("warm", "tts.management.warm.Warm")
+        registry.register("explain", "tts.management.explain.Explain")
+        setting_changed.connect(reset_on_change, dispatch_uid="tts.reset_on_change")

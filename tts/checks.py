@@ -1,0 +1,69 @@
+"""System checks: every wrong or unwise setting of speech, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
+from django.core.exceptions import ImproperlyConfigured
+
+from tts.conf import TTSConfig
+from tts.exceptions import InvalidSpeechRequest, SpeechNotConfigured
+from tts.providers import build_provider
+from tts.providers.base import MissingExtra
+from tts.speech import SpeechRequest
+
+SHORTEST, LONGEST = 2, 120
+"""Seconds between which TTS_TIMEOUT is wise."""
+
+_SETTINGS: Final = {
+    "audio_format": "TTS_FORMAT",
+    "language": "TTS_LANGUAGE",
+    "model": "TTS_MODEL",
+    "voice": "TTS_VOICE",
+    "voice_revision": "TTS_VOICE_REVISION",
+}
+
+
+@register("tts")
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """tts.E001 to E005 and W001."""
+    try:
+        config = TTSConfig.load()
+    except ImproperlyConfigured as error:
+        return [Error(problem, id="tts.E001") for problem in _problems(error)]
+    if not config.enabled:
+        return []
+    return [*_check_provider(config), *_check_timeout(config)]
+
+
+def _problems(error: ImproperlyConfigured) -> list[str]:
+    return str(error).split("; ")
+
+
+def _check_provider(config: TTSConfig) -> Iterator[CheckMessage]:
+    try:
+        provider = build_provider(config)
+    except SpeechNotConfigured as error:
+        yield Error(str(error), id="tts.E002")
+    except MissingExtra as error:
+        message, _, command = str(error).partition(": ")
+        yield Error(f"{message}: {command}", hint=command, id="tts.E004")
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="tts.E003")
+    else:
+        try:
+            provider.complete(SpeechRequest("."))
+        except InvalidSpeechRequest as error:
+            name = _SETTINGS.get(error.field, "TTS_OPTIONS")
+            yield Error(f"{name}: {error}", id="tts.E005")
+
+
+def _check_timeout(config: TTSConfig) -> Iterator[CheckMessage]:
+    if not SHORTEST <= config.timeout <= LONGEST:
+        yield Warning(
+            f"TTS_TIMEOUT is {config.timeout} s, the total time a caller waits for a clip.",
+            hint=f"{SHORTEST} to {LONGEST} seconds suit most providers.",
+            id="tts.W001",
+        )

@@ -1,0 +1,122 @@
+"""TTSConfig: every setting of speech, with its environment name, default and unit."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Self
+
+from django.conf import settings
+
+from audiocache.configuring import Config, flag, number, setting, text
+from tts.exceptions import SpeechNotConfigured
+
+ELEVENLABS: Final = "elevenlabs"
+ESPEAK: Final = "espeak"
+
+VENDOR_KEYS: Final = {
+    ELEVENLABS: ("ELEVENLABS_API_KEY", "ELEVEN_LABS_API_KEY"),
+    "openai": ("OPENAI_API_KEY",),
+}
+"""Environment names under which a provider's own tools keep its key, by provider."""
+
+
+def _options(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ValueError("must be a JSON object") from None
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be a dict with str names")
+    return dict(value)
+
+
+def _name(value: Any) -> str | None:
+    return (text(value) or None) if value is not None else None
+
+
+def _provider(value: Any) -> str | None:
+    name = _name(value)
+    # A dotted path keeps its case.
+    return name.lower() if name and "." not in name else name
+
+
+def _secret(value: Any) -> str | None:
+    # `text` would repeat the value in its message.
+    if value is not None and not isinstance(value, str):
+        raise ValueError("must be text")
+    return value.strip() or None if value else None
+
+
+@dataclass(frozen=True)
+class TTSConfig(Config):
+    """A frozen value: what is given, and defaults. `load()` reads settings and environment.
+
+    Raises ImproperlyConfigured that names every wrong value.
+    """
+
+    prefix: ClassVar[str] = "TTS_"
+    setting_name: ClassVar[str] = "TTS"
+
+    api_key: str | None = setting(None, _secret, secret=True)
+    provider: str | None = setting(None, _provider)
+    """espeak, tone, ... or a dotted path; None: see `chosen_provider`."""
+    base_url: str | None = setting(None, _name)
+    model: str | None = setting(None, _name)
+    voice: str | None = setting(None, _name)
+    format: str | None = setting(None, _name)
+    """Audio format; None: the provider's default."""
+    language: str | None = setting(None, _name)
+    timeout: float = setting(30, number(0.1, 3600))
+    """Total seconds that a caller waits for one clip."""
+    voice_revision: str | None = setting(None, _name)
+    """Changed by hand when a voice was trained anew: clips of the earlier one are left."""
+    options: dict[str, Any] = setting(None, _options)  # noqa: RUF009 - a field, frozen
+    """The provider's own options; each is part of the key."""
+    enabled: bool = setting(True, flag)
+
+    def __hash__(self) -> int:
+        return hash((self.provider, self.base_url, self.model, self.voice, self.format))
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Given over settings over environment over defaults. Raises ImproperlyConfigured."""
+        found = cls.environment() | cls.from_settings() | given
+        return cls(**(_vendor_key(found) | found))
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """The environment over defaults. Raises ImproperlyConfigured."""
+        return cls(**(_vendor_key(found := cls.environment()) | found))
+
+    def conflicts(self) -> Iterator[str]:
+        """Values that exclude each other."""
+        if self.base_url and not self.base_url.startswith(("http://", "https://")):
+            yield "TTS_BASE_URL: must start with https:// or http://"
+
+    @property
+    def chosen_provider(self) -> str:
+        """The provider's name: elevenlabs when there is a key, espeak while DEBUG is on.
+
+        Raises SpeechNotConfigured, which is an ImproperlyConfigured too.
+        """
+        name = self.provider or (ELEVENLABS if self.api_key else None)
+        if name is None and not settings.DEBUG:
+            raise SpeechNotConfigured(
+                "TTS_PROVIDER is not set: name a provider in settings.TTS or the environment "
+                "(espeak needs no key); only while DEBUG is on it is espeak by itself"
+            )
+        return name or ESPEAK
+
+
+def _vendor_key(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The key under the vendor's own environment name, for the provider that is chosen."""
+    provider = found.get("provider") or ELEVENLABS
+    names = VENDOR_KEYS.get(provider, ()) if isinstance(provider, str) else ()
+    keys = [key for name in names if (key := os.environ.get(name, ""))]
+    return {"api_key": keys[0]} if keys else {}

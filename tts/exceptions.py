@@ -1,0 +1,113 @@
+"""What can go wrong with speech. No message ever holds a text or a key.
+
+TTSError
+├── SpeechNotConfigured      switched off, or no provider is chosen
+├── InvalidSpeechRequest     a field of the request is wrong; names it and its limit
+├── SpeechTimeout            TTS_TIMEOUT passed; what was begun is still finished and stored
+└── ProviderError            the provider did not deliver
+    ├── TransientError       worth asking again
+    │   ├── RateLimited      slow down; `retry_after` where the provider said how long
+    │   ├── ProviderDown     its own failure (HTTP 5xx)
+    │   ├── ConnectionFailed no connection, or it broke
+    │   └── ProviderTimeout  no whole answer in time
+    └── FinalError           asking again changes nothing
+        ├── QuotaSpent       the account's credit or quota is used up
+        ├── WrongKey         the key is missing, wrong or lacks a permission
+        ├── ContentRefused   the provider will not speak this content
+        ├── RequestRefused   it finds the request wrong (any other HTTP 4xx)
+        └── NotAudio         it answered, but not with the sound that was asked for
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class TTSError(Exception):
+    """Base of everything that a call for speech raises."""
+
+
+class SpeechNotConfigured(TTSError, ImproperlyConfigured):
+    """Speech is switched off or has no provider; says which setting to set."""
+
+
+class InvalidSpeechRequest(TTSError, ValueError):
+    """`field` of the request is wrong; `limit` says what it must be."""
+
+    def __init__(self, field: str, limit: str) -> None:
+        super().__init__(field, limit)
+        self.field = field
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.limit}"
+
+
+class SpeechTimeout(TTSError, TimeoutError):
+    """The caller's wait is over. The call goes on, and its clip is stored."""
+
+
+class ProviderError(TTSError):
+    """The provider did not deliver. The message holds neither text nor key."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.status = status
+        """HTTP status, where there was one."""
+        self.retry_after = retry_after
+        """Seconds the provider asked to wait."""
+        self.request_id = request_id
+        """The provider's own name of this call, for its support."""
+
+
+class TransientError(ProviderError):
+    """Worth asking again."""
+
+
+class RateLimited(TransientError):
+    """Too many requests, or too many at once."""
+
+
+class ProviderDown(TransientError):
+    """The provider failed by itself."""
+
+
+class ConnectionFailed(TransientError):
+    """The provider could not be reached, or the connection broke."""
+
+
+class ProviderTimeout(TransientError):
+    """The provider did not give a whole answer in time."""
+
+
+class FinalError(ProviderError):
+    """Asking again changes nothing."""
+
+
+class QuotaSpent(FinalError):
+    """The account has no credit left."""
+
+
+class WrongKey(FinalError):
+    """The key is missing, wrong, or not allowed to do this."""
+
+
+class ContentRefused(FinalError):
+    """The provider will not speak this content."""
+
+
+class RequestRefused(FinalError):
+    """The provider finds the request wrong."""
+
+
+class NotAudio(FinalError):
+    """The answer is not the sound that was asked for; the message says why (law 5)."""

@@ -1,0 +1,69 @@
+"""A run of warming, as far as it came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tts.exceptions import InvalidSpeechRequest
+from tts.management.plan import Plan
+from tts.speech import SpeechRequest
+from tts.warming import Warming
+
+
+@dataclass(slots=True)
+class Run:
+    """Knows where each phrase stands, which the warming itself does not."""
+
+    plan: Plan
+    left_out: Counter[str]
+    """Messages of catalogues, by the reason why they are not spoken."""
+    warming: Warming = field(default_factory=Warming)
+    failures: list[str] = field(default_factory=list)
+    """Place and kind of error."""
+    interrupted: bool = False
+    _place: str = ""
+    _errors: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.failures += self.plan.refused
+
+    def requests(self) -> Iterator[SpeechRequest]:
+        """What is missing, one after the other."""
+        for phrase in self.plan.missing:
+            self._place = phrase.place
+            yield phrase.request
+
+    def note(self, warming: Warming) -> None:
+        """Called after each phrase."""
+        self.warming = warming
+        if new := warming.errors - self._errors:
+            self.failures.append(f"{self._place}: {', '.join(new)}")
+            self._errors = warming.errors.copy()
+
+    @property
+    def left(self) -> int:
+        """Phrases that were to be made and were not tried."""
+        return len(self.plan.missing) - self.warming.done
+
+    def report(self) -> dict[str, Any]:
+        """For people and for JSON."""
+        return {
+            "stored": self.warming.stored,
+            "skipped": self.plan.stored + self.warming.skipped,
+            "duplicates": self.plan.duplicates,
+            "failed": len(self.failures),
+            "not_done": self.left,
+            "over_limit": self.plan.later,
+            "left_out": dict(sorted(self.left_out.items())),
+            "errors": self._by_kind(),
+            "failures": self.failures,
+            "stopped_by": self.warming.stopped_by,
+        }
+
+    def _by_kind(self) -> dict[str, int]:
+        kinds = self.warming.errors.copy()
+        kinds[InvalidSpeechRequest.__name__] += len(self.plan.refused)
+        return {kind: number for kind, number in sorted(kinds.items()) if number}

@@ -1,0 +1,62 @@
+"""Requests made complete and named, remembered: a hit in memory neither checks nor hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from audiocache.entries import Clip
+from tts.speech import SpeechRequest
+
+MAX_REQUESTS: Final = 2048
+MAX_TEXT: Final = 2048
+"""Characters; longer texts are prepared anew each time."""
+
+
+class Prepared(NamedTuple):
+    """A complete request, and its clip in a namespace."""
+
+    request: SpeechRequest
+    clip: Clip
+
+
+class PreparedRequests:
+    """A bounded memory over `complete`. Safe under threads: each step is one dict call."""
+
+    def __init__(self, complete: Callable[[SpeechRequest], SpeechRequest]) -> None:
+        self._complete = complete
+        self._known: dict[object, Prepared] = {}
+
+    def of(self, request: SpeechRequest, namespace: str) -> Prepared:
+        """The request complete, and its clip. Raises InvalidSpeechRequest."""
+        question = _question(request, namespace)
+        if question is None:
+            return self._prepare(request, namespace)
+        try:
+            known = self._known.get(question)
+        except TypeError:  # a field that is no str: `complete` says which
+            return self._prepare(request, namespace)
+        if known is None:
+            known = self._prepare(request, namespace)
+            self._remember(question, known)
+        return known
+
+    def _prepare(self, request: SpeechRequest, namespace: str) -> Prepared:
+        complete = self._complete(request)
+        return Prepared(complete, complete.clip(namespace))
+
+    def _remember(self, question: object, prepared: Prepared) -> None:
+        if len(self._known) >= MAX_REQUESTS:
+            self._known.clear()
+        self._known[question] = prepared
+
+
+def _question(request: SpeechRequest, namespace: str) -> object | None:
+    """What tells requests apart; None where it cannot be remembered.
+
+    The types tell True from 1, which are equal. A lazy translation is another text in
+    another language, and options are no key of a dict.
+    """
+    if type(request.text) is not str or len(request.text) > MAX_TEXT or request.options:
+        return None
+    return request, namespace, type(request.speed), type(request.ssml)

@@ -1,0 +1,162 @@
+"""What a provider is: three steps of one straight line.
+
+    complete(request)  fills every field that changes the sound, and checks it
+    synthesize(...)    makes the sound: the one method that a provider must have
+    (the service)      admits the Recording and stores it
+
+`docs/adding-a-provider.md` builds one. A limit is a class attribute; what is more than a
+limit is one of the `complete_...` methods.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import ImproperlyConfigured
+
+from audiocache.entries import Recording
+from tts.conf import TTSConfig
+from tts.deadline import Deadline
+from tts.providers import fields
+from tts.speech import SpeechRequest
+
+CHARACTERS: Final = "characters"
+BYTES: Final = "bytes"
+
+
+class MissingExtra(ImproperlyConfigured):
+    """The chosen provider stands on a package that is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that can be asked for by its `id`."""
+
+    id: str
+    name: str
+    languages: tuple[str, ...] = ()
+    """Tags such as en-us, the best first; empty: any."""
+
+
+class Provider(ABC):
+    """Turns complete requests into recordings. Built once per service, used by many threads."""
+
+    name: ClassVar[str]
+    """Part of every key: it must not change."""
+    remote: ClassVar[bool] = True
+    """Calls go over a network: they run on threads of the cache, so that callers can leave."""
+    extra: ClassVar[tuple[str, str] | None] = None
+    """The module that must be there, and the extra of django-audiocache that brings it."""
+
+    formats: ClassVar[tuple[str, ...]]
+    default_format: ClassVar[str]
+    native_format: ClassVar[str]
+    """What it makes at no higher price and without loss: the master of other renditions."""
+    max_text: ClassVar[int]
+    text_unit: ClassVar[str] = CHARACTERS
+    """What `max_text` counts: CHARACTERS or BYTES (of UTF-8)."""
+    default_voice: ClassVar[str | None] = None
+    default_model: ClassVar[str | None] = None
+    default_language: ClassVar[str | None] = None
+    speeds: ClassVar[tuple[float, float] | None] = None
+    """Least and most; None: it has one speed, and 1 is the only value."""
+    sample_rates: ClassVar[tuple[int, ...]] = ()
+    """Hz, the default first; empty: it cannot be chosen."""
+    takes_ssml: ClassVar[bool] = False
+    max_instructions: ClassVar[int] = 0
+    """Characters; 0: it takes none."""
+    default_options: ClassVar[Mapping[str, Any]] = {}
+    """Every option that changes the sound, with its default."""
+
+    def __init__(self, config: TTSConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def require_extra(cls) -> None:
+        """Raise MissingExtra when the package it stands on is not installed."""
+        if cls.extra is not None and importlib.util.find_spec(cls.extra[0]) is None:
+            raise MissingExtra(
+                f"The speech provider {cls.name!r} needs a package that is not installed: "
+                f"pip install 'django-audiocache[{cls.extra[1]}]'"
+            )
+
+    # What it can do
+
+    def voices(self) -> list[Voice]:
+        """The voices to choose from; empty when they are not known beforehand."""
+        return []
+
+    def models(self) -> list[str]:
+        """The models to choose from; empty when they are not known beforehand."""
+        return []
+
+    # First step
+
+    def complete(self, request: SpeechRequest) -> SpeechRequest:
+        """The request with every field filled and checked; a complete one as it is.
+
+        Raises InvalidSpeechRequest that names the field and its limit.
+        """
+        fields.check_provider(request.provider, self.name)
+        if request.is_complete:
+            return request
+        voice, language = self.complete_voice(request)
+        return request.completed(
+            provider=self.name,
+            text=self.complete_text(request),
+            voice=voice,
+            language=language,
+            model=self.complete_model(request),
+            audio_format=fields.one_of(
+                "audio_format",
+                request.audio_format or self.config.format or self.default_format,
+                self.formats,
+            ),
+            speed=fields.speed(request.speed, self.speeds),
+            instructions=fields.instructions(request.instructions, self.max_instructions),
+            ssml=fields.ssml(request.ssml, takes_ssml=self.takes_ssml),
+            sample_rate=fields.sample_rate(request.sample_rate, self.sample_rates),
+            options=self.complete_options(request),
+            voice_revision=fields.word(
+                "voice_revision", request.voice_revision or self.config.voice_revision
+            ),
+        )
+
+    def complete_text(self, request: SpeechRequest) -> str:
+        """The text, checked and counted as it will be sent."""
+        return fields.text(request.text, self.max_text, self.text_unit)
+
+    def complete_voice(self, request: SpeechRequest) -> tuple[str | None, str | None]:
+        """Voice and language."""
+        known = [voice.id for voice in self.voices()]
+        voice = fields.word("voice", request.voice or self.config.voice or self.default_voice)
+        language = request.language or self.config.language or self.default_language
+        checked = fields.one_of("voice", voice, known) if known and voice else voice
+        return checked, fields.word("language", language)
+
+    def complete_model(self, request: SpeechRequest) -> str | None:
+        """The model; None where the provider has no such thing."""
+        model = fields.word("model", request.model or self.config.model or self.default_model)
+        known = self.models()
+        return fields.one_of("model", model, known) if known and model else model
+
+    def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
+        """Every option, those not given at their defaults."""
+        return fields.options(request.options, self.config.options, self.default_options)
+
+    # Second step
+
+    @abstractmethod
+    def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:
+        """The sound of a complete request whose text is normalised.
+
+        Raises a ProviderError, with neither text nor key in its message. Called from many
+        threads at once; gives up when the deadline has passed.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Give connections back."""

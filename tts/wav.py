@@ -1,0 +1,104 @@
+"""WAV files: 16-bit mono PCM with a header of 44 bytes, and what is in any RIFF file."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+PCM: Final = 1
+EXTENSIBLE: Final = 0xFFFE
+UNSAID: Final = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFF000})
+"""Sizes that a streaming writer leaves, who could not know the length: up to the end."""
+MAX_CHUNKS: Final = 64
+
+_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_FMT: Final = struct.Struct("<HHIIHH")
+
+
+class BadWav(ValueError):
+    """Not a whole WAV file; the message says where it breaks."""
+
+
+class Wav(NamedTuple):
+    """What a WAV file holds."""
+
+    coding: int
+    channels: int
+    sample_rate: int
+    bits: int
+    byte_rate: int
+    data: bytes
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the sound; 0 when the header gives no rate."""
+        return round(len(self.data) * 1000 / self.byte_rate) if self.byte_rate else 0
+
+
+def wav_of(pcm: bytes, sample_rate: int) -> bytes:
+    """A WAV file around 16-bit little-endian mono samples."""
+    size = len(pcm)
+    header = _HEADER.pack(
+        b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, PCM, 1, sample_rate, 2 * sample_rate, 2, 16,
+        b"data", size,
+    )  # fmt: skip
+    return header + pcm
+
+
+def read_wav(audio: bytes) -> Wav:
+    """What is in a WAV file, every length checked. Raises BadWav."""
+    if len(audio) < 12 or audio[:4] != b"RIFF" or audio[8:12] != b"WAVE":
+        raise BadWav("no RIFF header")
+    end = _end(audio)
+    fmt = data = None
+    for name, chunk in _chunks(audio, end):
+        if name == b"fmt ":
+            fmt = chunk
+        elif name == b"data":
+            data = chunk
+    if fmt is None or data is None:
+        raise BadWav("no sound chunk" if fmt else "no format chunk")
+    return _wav(fmt, data)
+
+
+def _end(audio: bytes) -> int:
+    """Where the RIFF chunk ends; it must end with the file."""
+    said = int.from_bytes(audio[4:8], "little")
+    if said in UNSAID:
+        return len(audio)
+    if said + 8 > len(audio):
+        raise BadWav(f"cut: {len(audio)} of {said + 8} bytes")
+    if said + 9 < len(audio):
+        raise BadWav(f"{len(audio) - said - 8} bytes behind its end")
+    return said + 8
+
+
+def _chunks(audio: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
+    at = 12
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > end:
+            return
+        name = audio[at : at + 4]
+        size = int.from_bytes(audio[at + 4 : at + 8], "little")
+        at += 8
+        if name == b"data" and size in UNSAID and size:
+            size = end - at
+        if at + size > end:
+            raise BadWav(f"a chunk is cut: {end - at} of {size} bytes")
+        yield name, audio[at : at + size]
+        at += size + size % 2
+    raise BadWav(f"more than {MAX_CHUNKS} chunks")
+
+
+def _wav(fmt: bytes, data: bytes) -> Wav:
+    if len(fmt) < _FMT.size:
+        raise BadWav("its format chunk is too short")
+    coding, channels, sample_rate, byte_rate, block, bits = _FMT.unpack_from(fmt)
+    if coding == EXTENSIBLE and len(fmt) >= 26:
+        coding = int.from_bytes(fmt[24:26], "little")
+    if not (channels and sample_rate and byte_rate and block):
+        raise BadWav("its format chunk holds zeros")
+    if len(data) % block:
+        raise BadWav("its last sample is cut")
+    return Wav(coding, channels, sample_rate, bits, byte_rate, data)

@@ -1,0 +1,1 @@
+"""`make demo`: the whole line on real phrases, measured, checked and left as files."""

@@ -208,3 +208,51 @@ class State(CacheModel):
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
+
+
+class RefusedClip(CacheModel):
+    """An answer that was no sound: why, until when it is not asked for again, and its bytes.
+
+    One row for what is paid for. The bytes are there while `kept`: a bounded quarantine for
+    people to listen to. Written with fixed SQL by `audiocache.refused`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source_key = models.CharField(max_length=64, unique=True)
+    key = models.CharField(_("key"), max_length=64)
+    namespace = models.TextField(_("namespace"), default="", blank=True)
+    text_digest = models.CharField(_("text digest"), max_length=64, db_index=True)
+    text = models.TextField(_("text"), null=True, blank=True)  # noqa: DJ001 - null: not stored
+    variant = models.TextField(_("variant"), default="", blank=True)
+    provider = models.TextField(_("provider"), default="", blank=True)
+    model = models.TextField(_("model"), default="", blank=True)
+    voice = models.TextField(_("voice"), default="", blank=True)
+    language = models.TextField(_("language"), default="", blank=True)
+    reason = models.TextField(_("reason"))
+    times = models.IntegerField(_("times"), default=1)
+    since = models.BigIntegerField(_("since"))
+    refused = models.BigIntegerField(_("refused"))
+    until = models.BigIntegerField(_("until"), db_index=True)
+    content_type = models.TextField(_("content type"), default="", blank=True)
+    size = models.BigIntegerField(_("bytes"), default=0)
+    duration_ms = models.BigIntegerField(_("duration (ms)"), null=True, blank=True)
+    cost = models.BigIntegerField(_("cost"), null=True, blank=True)
+    billed_units = models.BigIntegerField(_("billed units"), null=True, blank=True)
+    timings = models.TextField(default="", blank=True)
+    checksum = models.BigIntegerField(default=0)
+    kept = models.BooleanField(_("kept"), default=False)
+    audio = models.BinaryField(null=True)
+
+    class Meta:
+        db_table = "audiocache_refused"
+        verbose_name = _("refused clip")
+        verbose_name_plural = _("refused clips")
+        indexes = [
+            models.Index(fields=["refused", "id"], name="audiocache_refused_at"),
+            models.Index(
+                fields=["refused", "id"], condition=Q(kept=True), name="audiocache_quarantine"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key[:12]

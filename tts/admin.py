@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from tts import quarantine_admin  # noqa: F401 - registers itself
 from tts.models import WarmPhrase
 
 if TYPE_CHECKING:

@@ -1,38 +1,43 @@
 """Is this sound? Only what is admitted here is stored (law 5).
 
-A refusal is NotAudio and says why, without the text. The container of each content type is
-walked by its own function in `_WALKERS`; a type without one is told by its first bytes only.
+words -> another kind -> the container walked -> length -> decoded -> silence
+
+A refusal is NotAudio: it says why, without the text, and has the refused recording in an
+attribute. At most 100 ms for a MiB (and for what is smaller): walking takes up to 50, and
+decoding has a budget of 50.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import sys
-from array import array
+import re
 from codecs import getincrementaldecoder
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from audiocache.content_types import sniff
 from audiocache.entries import Recording
+from tts.containers import WALKERS, BadContainer, Walked
+from tts.containers.samples import walk_bytes, walk_pcm
+from tts.decoding import FORMATS, can_decode, decode
 from tts.exceptions import NotAudio
-from tts.formats import content_type_of
+from tts.formats import codec_of, content_type_of
 from tts.plausible import bounds
 from tts.speech import SpeechRequest
-from tts.wav import PCM, BadWav, read_wav
 
-SILENCE: Final = 64
-"""Peak to peak of 16-bit samples, about -60 dB: nothing that is heard is softer."""
+SHORTFALL_MS: Final = 300
+SHORTFALL: Final = 0.1
+"""By how much a decoder may give less than the container says: the greater of both counts.
+Decoders drop what encoders put around the sound."""
+
+SAMPLES: Final = {"pcm": walk_pcm, "ulaw": walk_bytes, "mulaw": walk_bytes, "alaw": walk_bytes}
+"""Formats without a container, by codec."""
+STREAMS: Final = {"opus": "opus", "vorbis": "vorbis"}
+"""Formats that mean one codec of a container that holds several."""
 
 _HEAD: Final = 256
 _WORDS: Final = frozenset({9, 10, 13, *range(32, 127), *range(128, 256)})
-
-
-class Walked(NamedTuple):
-    """What walking a container to its end has shown."""
-
-    duration_ms: int | None = None
-    silent: bool = False
+_MAGIC: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04")
+_RATE: Final = re.compile(r"_([1-9][0-9]{3,5})(?:_|$)")
 
 
 def admit(recording: Recording, request: SpeechRequest) -> Recording:
@@ -44,7 +49,9 @@ def admit(recording: Recording, request: SpeechRequest) -> Recording:
     try:
         return _admitted(recording, request)
     except _Refusal as refusal:
-        raise NotAudio(str(refusal), provider=request.provider or "") from None
+        error = NotAudio(str(refusal), provider=request.provider or "")
+        error.recording = recording
+        raise error from None
 
 
 class _Refusal(Exception):
@@ -52,15 +59,20 @@ class _Refusal(Exception):
 
 
 def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
-    wanted = content_type_of(request.audio_format or "")
-    _refuse_words(recording.audio)
-    _refuse_other_kind(recording.audio, wanted)
-    walked = _WALKERS.get(wanted, _not_walked)(recording.audio, request)
-    if walked.silent:
-        raise _Refusal("the answer is silent")
-    duration_ms = walked.duration_ms if walked.duration_ms is not None else recording.duration_ms
-    if duration_ms is not None:
-        _refuse_length(duration_ms, request)
+    audio, wanted = recording.audio, content_type_of(request.audio_format or "")
+    codec = codec_of(request.audio_format or "")
+    _refuse_words(audio)
+    _refuse_other_kind(audio, wanted, bare=codec in SAMPLES)
+    try:
+        walked = _walked(audio, wanted, request)
+        _refuse_other_codec(walked.codec, codec)
+        duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
+        if not walked.silent and duration_ms is not None:
+            _refuse_length(duration_ms, request)
+        if walked.silent or _decodes_to_silence(audio, wanted, walked):
+            raise _Refusal("the answer is silent")
+    except BadContainer as error:
+        raise _Refusal(f"the answer is no whole {wanted}: {error}") from error
     return dataclasses.replace(recording, content_type=wanted, duration_ms=duration_ms)
 
 
@@ -85,14 +97,49 @@ def _is_words(head: bytes) -> bool:
     return _WORDS.issuperset(head)
 
 
-def _refuse_other_kind(audio: bytes, wanted: str) -> None:
+def _walked(audio: bytes, wanted: str, request: SpeechRequest) -> Walked:
+    """What walking shows. Raises BadContainer."""
+    bare = SAMPLES.get(codec_of(request.audio_format or ""))
+    if bare is not None:
+        return bare(audio, _rate(request))
+    return WALKERS[wanted](audio) if wanted in WALKERS else Walked()
+
+
+def _refuse_other_kind(audio: bytes, wanted: str, *, bare: bool) -> None:
     told = sniff(audio)
-    if wanted == "audio/pcm":
-        # Bare samples may look like an MPEG frame; a name of four letters is no accident.
-        if audio[:4] in {b"RIFF", b"OggS", b"fLaC"} or audio[:3] == b"ID3":
-            raise _Refusal(f"the answer is {told}, not {wanted}")
-    elif told != wanted:
+    if _is_file(audio, told) if bare else told != wanted:
         raise _Refusal(f"the answer is {told}, not {wanted}")
+
+
+def _is_file(audio: bytes, told: str) -> bool:
+    """Bare samples may begin like an MPEG frame; frames to the end are no accident."""
+    if audio.startswith(_MAGIC) or told not in WALKERS:
+        return audio.startswith(_MAGIC)
+    try:
+        WALKERS[told](audio)
+    except BadContainer:
+        return False
+    return True
+
+
+def _refuse_other_codec(told: str, codec: str) -> None:
+    wanted = STREAMS.get(codec, told)
+    if told != wanted:
+        raise _Refusal(f"the answer is {told}, not {wanted}")
+
+
+def _decodes_to_silence(audio: bytes, wanted: str, walked: Walked) -> bool:
+    """Decoded where the walk did not see the sound itself, and where a decoder is there.
+
+    Raises BadContainer when it cannot be decoded to its end.
+    """
+    if walked.silent is not None or wanted not in FORMATS or not can_decode():
+        return False
+    decoded = decode(audio, wanted)
+    said = walked.duration_ms or 0
+    if decoded.to_the_end and decoded.duration_ms < said - max(SHORTFALL_MS, said * SHORTFALL):
+        raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
+    return decoded.silent and decoded.to_the_end
 
 
 def _refuse_length(duration_ms: int, request: SpeechRequest) -> None:
@@ -105,38 +152,9 @@ def _refuse_length(duration_ms: int, request: SpeechRequest) -> None:
         )
 
 
-# Walkers
-
-
-def _walk_wav(audio: bytes, _: SpeechRequest) -> Walked:
-    try:
-        wav = read_wav(audio)
-    except BadWav as error:
-        raise _Refusal(f"the answer is no whole WAV file: {error}") from error
-    silent = _is_silent(wav.data) if (wav.coding, wav.bits) == (PCM, 16) else len(set(wav.data)) < 2
-    return Walked(wav.duration_ms, silent)
-
-
-def _walk_pcm(audio: bytes, request: SpeechRequest) -> Walked:
-    if len(audio) % 2:
-        raise _Refusal("the answer is cut in the middle of a 16-bit sample")
-    rate = request.sample_rate
-    return Walked(round(len(audio) * 500 / rate) if rate else None, _is_silent(audio))
-
-
-def _not_walked(_: bytes, __: SpeechRequest) -> Walked:
-    return Walked()
-
-
-_WALKERS: Final[dict[str, Callable[[bytes, SpeechRequest], Walked]]] = {
-    "audio/wav": _walk_wav,
-    "audio/pcm": _walk_pcm,
-}
-
-
-def _is_silent(pcm: bytes) -> bool:
-    """Do these 16-bit little-endian samples never leave a line?"""
-    samples = array("h", pcm[: len(pcm) & ~1])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return not samples or max(samples) - min(samples) < SILENCE
+def _rate(request: SpeechRequest) -> int | None:
+    """Samples a second of bare samples: as asked for, or as in `pcm_16000`."""
+    if request.sample_rate is not None:
+        return request.sample_rate
+    found = _RATE.search(request.audio_format or "")
+    return int(found[1]) if found else None

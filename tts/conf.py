@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 
-from audiocache.configuring import Config, flag, number, setting, text
+from audiocache.configuring import Config, flag, number, setting, text, whole
 from tts.exceptions import SpeechNotConfigured
 
 ELEVENLABS: Final = "elevenlabs"
@@ -40,6 +41,14 @@ def _name(value: Any) -> str | None:
     return (text(value) or None) if value is not None else None
 
 
+def _region(value: Any) -> str | None:
+    name = _name(value)
+    # It becomes part of a host's name.
+    if name is not None and not re.fullmatch(r"[a-z0-9-]{1,40}", name):
+        raise ValueError("must be the short name of a region, such as westeurope")
+    return name
+
+
 def _provider(value: Any) -> str | None:
     name = _name(value)
     # A dotted path keeps its case.
@@ -67,6 +76,10 @@ class TTSConfig(Config):
     provider: str | None = setting(None, _provider)
     """espeak, tone, ... or a dotted path; None: see `chosen_provider`."""
     base_url: str | None = setting(None, _name)
+    region: str | None = setting(None, _region)
+    """Of azure and polly, such as westeurope and eu-central-1."""
+    proxy: str | None = setting(None, _secret, secret=True)
+    """Address of an HTTP proxy, which may hold a password; the environment's are not used."""
     model: str | None = setting(None, _name)
     voice: str | None = setting(None, _name)
     format: str | None = setting(None, _name)
@@ -79,6 +92,10 @@ class TTSConfig(Config):
     options: dict[str, Any] = setting(None, _options)  # noqa: RUF009 - a field, frozen
     """The provider's own options; each is part of the key."""
     enabled: bool = setting(True, flag)
+    quarantine_max_clips: int = setting(100, whole(0))
+    """Refused answers whose bytes are kept for the admin; 0 keeps none."""
+    quarantine_max_mb: float = setting(50, number(0))
+    """MiB of them; 0 keeps none."""
 
     def __hash__(self) -> int:
         return hash((self.provider, self.base_url, self.model, self.voice, self.format))

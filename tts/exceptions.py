@@ -20,7 +20,11 @@ TTSError
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.core.exceptions import ImproperlyConfigured
+
+from audiocache.entries import Recording
 
 
 class TTSError(Exception):
@@ -111,3 +115,10 @@ class RequestRefused(FinalError):
 
 class NotAudio(FinalError):
     """The answer is not the sound that was asked for; the message says why (law 5)."""
+
+    recording: Recording | None = None
+    """What was refused: for the quarantine, and in no message."""
+    since: datetime | None = None
+    """When it was refused first; None: just now."""
+    until: datetime | None = None
+    """The provider is not asked again before; None: it has not been remembered."""

@@ -12,8 +12,11 @@ CONTENT_TYPES: Final = {
     "pcm": "audio/pcm",
     "mp3": "audio/mpeg",
     "opus": "audio/ogg",
+    "vorbis": "audio/ogg",
     "aac": "audio/aac",
     "flac": "audio/flac",
+    "ulaw": "audio/basic",
+    "alaw": "audio/pcma",
 }
 """Content type by codec, the part of a format's name before the first underscore."""
 

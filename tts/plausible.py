@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from typing import Final
@@ -20,20 +21,41 @@ SLOWEST_OTHER: Final = 4.0
 PAUSES: Final = 10.0
 """Seconds of silence around short texts."""
 NO_BOUND: Final = 86_400.0
+PROSODY: Final = 6.0
+"""How much faster or slower SSML may have a text said; also for what its tags hide or say."""
+PAUSE: Final = 2.0
+"""Seconds of a pause or paragraph that says none."""
+
+_TAG: Final = re.compile("<[^<>]*>")
+_RECORDING: Final = re.compile(r"<(?:\w+:)?(?:audio|backgroundaudio|par|seq|media)\b")
+_PAUSE: Final = re.compile(r"<(?:\w+:)?(?:break|p|s|silence)\b")
+_TIME: Final = re.compile(r"""["'] ?\+?([0-9]{1,6}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}) ?(ms|s)["']""")
 
 
 def bounds(text: str, speed: float, *, ssml: bool) -> tuple[float, float]:
     """The least and the most plausible seconds for a text at a speed factor.
 
-    SSML may hold pauses of any length and marks that are not spoken: it has no bound but
-    the shortest sound.
+    A text of no letter and no digit may be as short as a sound, and SSML as long as its
+    pauses say; SSML that plays a recording has no bound.
     """
-    if ssml:
+    if ssml and _RECORDING.search(text):
         return LEAST, NO_BOUND
+    least, most = _spoken(_TAG.sub(" ", text) if ssml else text)
+    if ssml:
+        least, most = least / PROSODY, most * PROSODY + _pauses(text)
+    return max(LEAST, least / max(speed, 1.0)), most / min(speed, 1.0)
+
+
+def _spoken(text: str) -> tuple[float, float]:
     kinds = Counter(unicodedata.category(character) for character in text)
     letters = kinds["Ll"] + kinds["Lu"] + kinds["Lt"]
     silent = kinds["Zs"] + kinds["Cc"]
     others = len(text) - letters - silent
-    least = max(LEAST, (letters + kinds["Lo"] - FREE) / FASTEST)
-    most = PAUSES + letters * SLOWEST_LETTER + others * SLOWEST_OTHER
-    return least / max(speed, 1.0), most / min(speed, 1.0)
+    least = (letters + kinds["Lo"] - FREE) / FASTEST
+    return least, PAUSES + letters * SLOWEST_LETTER + others * SLOWEST_OTHER
+
+
+def _pauses(ssml: str) -> float:
+    """Seconds of the pauses in SSML, those without a time at a guess."""
+    times = [float(time) / (1000 if unit == "ms" else 1) for time, unit in _TIME.findall(ssml)]
+    return sum(times) + len(_PAUSE.findall(ssml)) * PAUSE

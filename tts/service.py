@@ -18,13 +18,13 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Clip, Recording, as_audio
 from audiocache.exceptions import WaitExpired
 from audiocache.verbs import Pairs
-from tts.admission import admit
 from tts.conf import TTSConfig
-from tts.deadline import Deadline
 from tts.exceptions import SpeechNotConfigured, SpeechTimeout
-from tts.prepared import PreparedRequests
+from tts.making import make
+from tts.prepared import Prepared, PreparedRequests
 from tts.providers import build_provider
 from tts.providers.base import Provider
+from tts.quarantine import Limits
 from tts.speech import Speech, SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -172,12 +172,22 @@ class TTSService:
 
     def _prepare(self, request: SpeechRequest, namespace: str) -> tuple[Clip, Make]:
         prepared = self._prepared.of(request, namespace)
-        return prepared.clip, lambda: self._make(prepared.request)
+        return prepared.clip, lambda: self._make(prepared)
 
-    def _make(self, request: SpeechRequest) -> Recording:
-        """Ask the provider. Its time begins now, however long this waited for a thread."""
-        recording = self.provider.synthesize(request.spoken(), Deadline.after(self.config.timeout))
-        return admit(recording, request)
+    def _make(self, prepared: Prepared) -> Recording:
+        """Ask the provider, unless its answer was refused lately.
+
+        Its time begins now, however long this waited for a thread.
+        """
+
+        def make_it() -> Recording:
+            return make(self.provider, prepared.request, self.config.timeout)
+
+        if not self.provider.remote:
+            return make_it()
+        from tts.refusals import refusals_of  # stands on the models
+
+        return refusals_of(self.cache, Limits.of(self.config)).guarded(prepared.clip, make_it)
 
     def _too_late(self) -> SpeechTimeout:
         return SpeechTimeout(

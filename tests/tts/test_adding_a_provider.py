@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from audiocache import MultiTierAudioCache
+from tests.tts.vendors.server import Reply, Server, as_json
 from tts.conf import TTSConfig
+from tts.deadline import Deadline
+from tts.exceptions import QuotaSpent
 from tts.service import TTSService
 from tts.speech import SpeechRequest
 
@@ -52,3 +55,18 @@ def test_the_example_keeps_the_contract(beep: Any) -> None:
         if name != "test_a_wrong_field_is_named":
             getattr(contract, name)(beep.BeepProvider(TTSConfig()))
     assert len(tests) > 12
+
+
+def test_the_vendor_of_the_page_speaks_and_says_what_went_wrong() -> None:
+    module = ModuleType("mysite.vendor")
+    exec(BLOCKS["mysite/vendor.py"], vars(module))
+    with Server(Reply(body=b"sound", headers={"x-characters": "12"})) as server:
+        provider = module.VendorProvider(TTSConfig(api_key="k", base_url=server.url))
+        request = provider.complete(SpeechRequest("Hello"))
+        recording = provider.synthesize(request.spoken(), Deadline.after(5))
+        assert (recording.audio, recording.billed_units) == (b"sound", 12)
+        assert server.heard[0].json() == {"text": "Hello", "voice": "anna", "as": "mp3"}
+        server.behave = as_json(400, {"code": "credit_used_up"})
+        with pytest.raises(QuotaSpent):
+            provider.synthesize(request.spoken(), Deadline.after(5))
+        provider.close()

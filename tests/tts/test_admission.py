@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import random
 import struct
+import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,11 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiocache.entries import Recording
+from tests.tts.clips import FORMATS, TEXTS, clip, encoded
+from tests.tts.clips import spoken as spoken_by_espeak
 from tests.tts.doubles import StubProvider
+from tts import admission
 from tts.admission import admit
 from tts.conf import TTSConfig
+from tts.containers import BadContainer
 from tts.deadline import Deadline
+from tts.decoding import FORMATS as FFMPEG_NAMES
+from tts.decoding import Decoded, decode
 from tts.exceptions import NotAudio
+from tts.formats import CONTENT_TYPES
+from tts.plausible import bounds
 from tts.providers.tone import ToneProvider
 from tts.speech import SpeechRequest
 from tts.wav import wav_of
@@ -68,7 +80,7 @@ def test_sound_is_admitted_with_its_length_told_from_the_bytes() -> None:
         (b"ID3\x04" + bytes(3000), "audio/mpeg"),
         (b"OggS" + bytes(3000), "audio/ogg"),
         (bytes(3000), "octet-stream"),
-        (wav_of(tone(3), 8000)[:-500], "no whole WAV file: cut"),
+        (wav_of(tone(3), 8000)[:-500], "no whole audio/wav: cut"),
         (wav_of(bytes(48000), 8000), "silent"),
         (wav_of(struct.pack("<h", 5) * 24000, 8000), "silent"),
         (wav_of(b"", 8000), "silent"),
@@ -114,12 +126,43 @@ def test_another_coding_of_wav_is_silent_only_when_nothing_changes() -> None:
     assert admit(Recording(audio=header + b"\xff\x10" * 12000), asked).duration_ms == 3000
 
 
-def test_a_format_without_a_walker_is_told_by_its_first_bytes() -> None:
-    asked = request(audio_format="mp3")
-    frame = Recording(audio=b"\xff\xfb\x90\x00" + bytes(400), duration_ms=4000)
-    assert admit(frame, asked).content_type == "audio/mpeg"
-    assert admit(Recording(audio=frame.audio), asked).duration_ms is None
-    assert "lasts" in refusal_of(Recording(audio=frame.audio, duration_ms=10), asked)
+def test_a_format_without_a_walker_is_told_by_its_first_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(CONTENT_TYPES, "m4a", "audio/mp4")
+    asked = request().completed(audio_format="m4a")
+    box = Recording(audio=b"\0\0\0\x20ftypM4A " + bytes(400), duration_ms=4000)
+    assert admit(box, asked).content_type == "audio/mp4"
+    assert admit(Recording(audio=box.audio), asked).duration_ms is None
+    assert "lasts" in refusal_of(Recording(audio=box.audio, duration_ms=10), asked)
+    assert "octet-stream" in refusal_of(Recording(audio=bytes(400)), asked)
+
+
+@pytest.mark.parametrize("audio_format", ["ulaw_8000", "alaw_8000"])
+def test_samples_of_one_byte_have_no_container(
+    audio_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request().completed(audio_format=audio_format, sample_rate=None)
+    assert admit(Recording(audio=b"\xff\x10" * 16_000), asked).duration_ms == 4000
+    assert "silent" in refusal_of(Recording(audio=b"\xff" * 32_000), asked)
+    assert "audio/wav" in refusal_of(Recording(audio=wav_of(tone(3), 8000)), asked)
+
+
+def test_the_rate_of_bare_samples_may_stand_in_the_format() -> None:
+    asked = request(audio_format="pcm").completed(audio_format="pcm_16000", sample_rate=None)
+    assert admit(Recording(audio=tone(8)), asked).duration_ms == 4000
+    asked = asked.completed(audio_format="pcm")
+    assert admit(Recording(audio=tone(8)), asked).duration_ms is None
+
+
+def test_the_refused_recording_is_in_no_message() -> None:
+    recording = Recording(audio=b"<html>" + SENTENCE.encode(), cost=7)
+    with pytest.raises(NotAudio) as caught:
+        admit(recording, request())
+    assert caught.value.recording is recording
+    said = f"{caught.value} {caught.value!r} {caught.value.args}"
+    assert "library" not in said
+    assert "<html>" not in said
 
 
 def refusal_of(recording: Recording, asked: SpeechRequest) -> str:
@@ -156,28 +199,217 @@ def test_implausible_lengths_are_refused(text: str, seconds: float) -> None:
     assert "plausible" in refusal(wav_of(tone(seconds), 8000), request(text))
 
 
-@settings(deadline=None)
-@given(st.binary(max_size=3000), st.sampled_from(["wav", "pcm", "mp3"]), st.booleans())
+class TestRealClips:
+    """Every format, as providers send it: admitted whole, refused cut, silent or wrong."""
+
+    @pytest.mark.parametrize("audio_format", FORMATS)
+    def test_a_clip_is_admitted_with_its_length(self, audio_format: str) -> None:
+        pcm, rate = spoken_by_espeak(SENTENCE)
+        asked = format_request(audio_format, rate=rate)
+        admitted = admit(Recording(audio=encoded(pcm, rate, audio_format)), asked)
+        assert admitted.content_type == CONTENT_TYPES[audio_format]
+        assert admitted.duration_ms == pytest.approx(len(pcm) * 500 / rate, abs=220)
+
+    @pytest.mark.parametrize("audio_format", FORMATS)
+    def test_silence_is_refused(self, audio_format: str) -> None:
+        asked = format_request(audio_format)
+        audio = encoded(bytes(2 * 22_050 * 3), 22_050, audio_format)
+        assert "silent" in refusal(audio, asked)
+
+    @pytest.mark.parametrize("audio_format", FORMATS)
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(0.05, SENTENCE), (90, "Hello")], ids=["too short", "too long"]
+    )
+    def test_an_implausible_length_is_refused(
+        self, seconds: float, text: str, audio_format: str
+    ) -> None:
+        pcm = (tone(1) * 90)[: int(seconds * 16_000)]
+        asked = format_request(audio_format, text, rate=8000)
+        assert "plausible" in refusal(encoded(pcm, 8000, audio_format), asked)
+
+    @pytest.mark.parametrize("audio_format", [name for name in FORMATS if name != "pcm"])
+    @pytest.mark.parametrize("part", [0.1, 0.5, 0.98])
+    def test_a_part_of_a_clip_is_refused(self, part: float, audio_format: str) -> None:
+        audio = clip(SENTENCE, audio_format)
+        why = refusal(audio[: int(len(audio) * part)], format_request(audio_format))
+        assert "no whole" in why
+
+    def test_half_the_samples_without_a_container_are_too_short_at_the_least(self) -> None:
+        audio = clip(SENTENCE, "pcm")
+        assert "cut" in refusal(audio[: len(audio) // 2 | 1], format_request("pcm"))
+
+    @pytest.mark.parametrize("given", FORMATS)
+    @pytest.mark.parametrize("asked", FORMATS)
+    def test_another_format_than_asked_for_is_refused(self, asked: str, given: str) -> None:
+        if asked != given:
+            assert refusal(clip(SENTENCE, given), format_request(asked))
+
+    def test_vorbis_is_not_opus(self) -> None:
+        audio = clip(SENTENCE, "vorbis")
+        assert "the answer is vorbis, not opus" in refusal(audio, format_request("opus"))
+
+    @pytest.mark.parametrize("audio_format", FORMATS)
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b'{"error": {"message": "no"}}', b"<html><body>Sign in</body></html>", b"OK\n"],
+        ids=["empty", "JSON", "HTML", "words"],
+    )
+    def test_a_message_is_refused(self, body: bytes, audio_format: str) -> None:
+        recording = Recording(audio=body, content_type=CONTENT_TYPES[audio_format])
+        assert "the answer is" in refusal_of(recording, format_request(audio_format))
+
+    def test_frames_that_hold_no_sound_are_refused(self) -> None:
+        head, *_ = clip(SENTENCE, "mp3").partition(b"\xff\xf3")
+        empty = head + (bytes.fromhex("fff384c4") + b"\x55" * 400) * 200
+        assert refusal(empty, format_request("mp3"))
+
+    @pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac"])
+    def test_without_the_extra_the_walk_alone_decides(
+        self, audio_format: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(admission, "can_decode", lambda: False)
+        audio, asked = clip(SENTENCE, audio_format), format_request(audio_format)
+        assert admit(Recording(audio=audio), asked).duration_ms
+        assert "no whole" in refusal(audio[: len(audio) // 2], asked)
+
+    def test_a_decoder_that_gives_less_than_the_container_says_has_the_last_word(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(admission, "decode", lambda *_: Decoded(900, False, True))
+        assert "900 of" in refusal(clip(SENTENCE, "mp3"), format_request("mp3"))
+
+    @pytest.mark.parametrize("content_type", FFMPEG_NAMES)
+    def test_what_cannot_be_decoded_is_no_sound(self, content_type: str) -> None:
+        """FFmpeg raises, or finds nothing, which is less than any container says."""
+        try:
+            assert decode(SENTENCE.encode() * 50, content_type) == (0, True, True)
+        except BadContainer as error:
+            assert str(error).startswith("the decoder fails")  # noqa: PT017 - either is right
+
+    def test_whatever_the_decoder_raises_is_a_refusal(self) -> None:
+        with pytest.raises(BadContainer, match="the decoder fails"):
+            decode(b"fLaC" + bytes(900), "audio/flac")
+
+    def test_past_its_budget_a_clip_is_judged_by_what_was_decoded(self) -> None:
+        ticks = itertools.count()
+        decoded = decode(clip(SENTENCE, "mp3"), "audio/mpeg", lambda: float(next(ticks)))
+        assert not decoded.to_the_end
+        assert decoded.duration_ms < 1000
+
+    @pytest.mark.parametrize("language", TEXTS)
+    def test_no_false_refusal(self, language: str) -> None:
+        """66 clips a script, 528 in all: from one character to 300."""
+        chance, text = random.Random(language), TEXTS[language]
+        for length in (1, 1, 2, 3, 5, 8, 13, 25, 50, 100, 300):
+            # From the beginning of a word: a mark alone is rightly silent.
+            begins = [at for at in range(len(text)) if text[at].isalpha()]
+            begin = chance.choice([at for at in begins if at + length <= len(text)] or [0])
+            said = text[begin : begin + length]
+            pcm, rate = spoken_by_espeak(said, language)
+            for audio_format in FORMATS:
+                audio = encoded(pcm, rate, audio_format)
+                asked = format_request(audio_format, said, rate=rate)
+                assert admit(Recording(audio=audio), asked).duration_ms
+
+
+def format_request(
+    audio_format: str, text: str = SENTENCE, rate: int | None = None
+) -> SpeechRequest:
+    return request(text).completed(audio_format=audio_format, sample_rate=rate or 22_050)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "admitted"),
+    [
+        ("<speak>Wait <break time='60s'/> here.</speak>", 62, True),
+        ("<speak>Wait <break time='500ms'/> here.</speak>", 200, False),
+        ("<speak><prosody rate='x-slow'>Careful now.</prosody></speak>", 9, True),
+        (f"<speak><prosody rate='200%'>{SENTENCE}</prosody></speak>", 1.2, True),
+        (f"<speak>{SENTENCE}</speak>", 0.05, False),
+        ("<speak><audio src='https://example.com/jingle.mp3'/></speak>", 300, True),
+        ("<speak><sub alias='World Wide Web Consortium'>W3C</sub></speak>", 3, True),
+        ("<speak>" + "<" * 50_000, 5, True),
+    ],
+)
+def test_ssml_has_the_bounds_of_its_text_and_pauses(
+    text: str, seconds: float, admitted: bool
+) -> None:
+    least, most = bounds(text, 1.0, ssml=True)
+    assert (least <= seconds <= most) is admitted
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=3000), st.sampled_from(FORMATS), st.booleans())
 def test_admission_raises_nothing_but_its_refusal(
     noise: bytes, audio_format: str, headed: bool
 ) -> None:
     audio = wav_of(tone(3), 8000)[:40] + noise if headed else noise
-    with contextlib.suppress(NotAudio):
-        admit(Recording(audio=audio), request(audio_format=audio_format))
+    judge(audio, audio_format)
 
 
-@pytest.mark.parametrize(
-    "audio",
-    [
-        wav_of(tone(120), 8000),
-        b"RIFF\xff\xff\xff\xffWAVE" + b"junk\0\0\0\0" * 200_000,
-        wav_of(bytes(2_000_000), 8000),
-        b"{" * 2_000_000,
-    ],
-    ids=["sound", "many chunks", "silence", "words"],
-)
-def test_admission_takes_at_most_a_tenth_of_a_second_for_a_mebibyte(audio: bytes) -> None:
-    started = time.process_time()
-    with contextlib.suppress(NotAudio):
-        admit(Recording(audio=audio), request("word " * 200))
-    assert time.process_time() - started < 0.1 * len(audio) / 2**20
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+@pytest.mark.parametrize("audio_format", FORMATS)
+def test_answers_that_were_real_clips_once(audio_format: str, data: st.DataObject) -> None:
+    """Mutated, truncated, joined: refused or admitted, in time, and no other error."""
+    sources = [clip(text, name) for text in ("Hello!", SENTENCE) for name in FORMATS]
+    audio = bytearray(clip(SENTENCE, audio_format))
+    for _ in range(data.draw(st.integers(0, 8))):
+        audio[data.draw(st.integers(0, len(audio) - 1))] = data.draw(st.integers(0, 255))
+    begin, end = sorted(data.draw(st.lists(st.integers(0, len(audio)), min_size=2, max_size=2)))
+    cuts = [bytes(audio), bytes(audio)[begin:], bytes(audio)[:end], bytes(audio)[begin:end]]
+    parts = [data.draw(st.sampled_from(cuts))]
+    parts += data.draw(st.lists(st.sampled_from(sources), max_size=2))
+    judge(b"".join(parts), audio_format)
+
+
+def judge(audio: bytes, audio_format: str, text: str = SENTENCE) -> None:
+    """Only NotAudio, and at most 100 ms for a MiB: what is smaller counts as one."""
+    asked = format_request(audio_format, text)
+    with untraced():
+        started = time.thread_time()
+        with contextlib.suppress(NotAudio):
+            admit(Recording(audio=audio), asked)
+        seconds = time.thread_time() - started
+    assert seconds < 0.1 * max(1.0, len(audio) / 2**20)
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Without the coverage's tracing, which takes five times as long as what it traces."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(trace)
+
+
+ADTS = (0xFFF15840 << 24 | 8 << 13 | 0x7FF << 2).to_bytes(7, "big") + b"\0"
+MP3 = bytes.fromhex("fff314c0") + bytes(20)
+PAGE = b"OggS\0\0" + bytes(20) + b"\0"
+
+HEAVY = {
+    "sound": ("wav", wav_of(tone(120), 8000)),
+    "chunks": ("wav", b"RIFF\xff\xff\xff\xffWAVE" + b"junk\0\0\0\0" * 200_000),
+    "silence": ("wav", wav_of(bytes(2_000_000), 8000)),
+    "words": ("wav", b"{" * 2_000_000),
+    "samples": ("pcm", tone(120)),
+    "small mp3 frames": ("mp3", MP3 * 60_000),
+    "mp3 frames and tags": ("mp3", (MP3 + b"ID3\4" + bytes(6)) * 40_000),
+    "small aac frames": ("aac", ADTS * 150_000),
+    "small pages": ("opus", PAGE * 50_000),
+    "flac headers": ("flac", b"fLaC\x80\0\0\x22" + b"\xff\xf8\xc5\x08" * 300_000),
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_admission_takes_at_most_a_tenth_of_a_second_for_a_mebibyte(name: str) -> None:
+    audio_format, audio = HEAVY[name]
+    judge(audio, audio_format, "word " * 1000)
+
+
+@pytest.mark.parametrize("audio_format", FORMATS)
+def test_long_clips_are_judged_as_fast(audio_format: str) -> None:
+    pcm, rate = spoken_by_espeak(TEXTS["en"])
+    judge(encoded(pcm * 6, rate, audio_format), audio_format, TEXTS["en"] * 6)

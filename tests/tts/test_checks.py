@@ -26,7 +26,7 @@ def _no_debug(settings: Any) -> None:
         ({"PROVIDER": "tone", "VOICES": "x"}, ["tts.E001"], "'VOICE'"),
         ({"TIMEOUT": -1, "OPTIONS": 3}, ["tts.E001", "tts.E001"], "TTS_TIMEOUT"),
         ({}, ["tts.E002"], "TTS_PROVIDER"),
-        ({"PROVIDER": "nobody"}, ["tts.E003"], "espeak, tone"),
+        ({"PROVIDER": "nobody"}, ["tts.E003"], "espeak.*openai.*tone"),
         ({"PROVIDER": "no.such.Module"}, ["tts.E003"], "dotted path"),
         ({"PROVIDER": "tone", "VOICE": "altos"}, ["tts.E005"], "TTS_VOICE.*alto"),
         ({"PROVIDER": "tone", "FORMAT": "mp3"}, ["tts.E005"], "TTS_FORMAT.*wav, pcm"),

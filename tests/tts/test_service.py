@@ -28,6 +28,7 @@ from tts.exceptions import (
     SpeechTimeout,
 )
 from tts.providers.tone import ToneProvider
+from tts.refusals import refusals_of
 from tts.service import TTSService, get_tts_service, set_tts_service
 from tts.speech import Speech, SpeechRequest
 
@@ -178,14 +179,21 @@ def test_all_who_wait_share_the_error_and_nothing_is_stored(
     assert not cache.holds(service.complete(SpeechRequest(TEXT)).clip())
 
 
-def test_what_is_no_sound_is_refused_and_asked_for_again(
-    speak: Speak, provider: StubProvider, cache: MultiTierAudioCache
+def test_what_is_no_sound_is_refused_and_asked_for_again_when_it_is_forgotten(
+    speak: Speak, service: TTSService, provider: StubProvider, cache: MultiTierAudioCache
 ) -> None:
     provider.answer = lambda recording: dataclasses.replace(recording, audio=b"<html></html>")
     with pytest.raises(NotAudio, match="HTML"):
         speak()
     assert cache.tiers["memory"].stats()["entry_count"] == 0
+    asked = len(provider.calls)
+    assert asked == (2 if provider.remote else 1)
     provider.answer = lambda recording: recording
+    if provider.remote:
+        with pytest.raises(NotAudio, match="not asked again before"):
+            speak()
+        assert len(provider.calls) == asked
+        refusals_of(cache).forget(service.complete(SpeechRequest(TEXT)).source_key)
     assert speak().tier == "provider"
 
 
@@ -383,7 +391,7 @@ def test_without_a_provider_it_says_what_to_set(cache: MultiTierAudioCache, sett
 def test_a_provider_that_is_none_is_a_wrong_setting(cache: MultiTierAudioCache, name: str) -> None:
     service = TTSService(TTSConfig(provider=name), cache=cache)
     assert not service.is_enabled()
-    with pytest.raises(ImproperlyConfigured, match=r"TTS_PROVIDER.*espeak, tone"):
+    with pytest.raises(ImproperlyConfigured, match=r"TTS_PROVIDER.*espeak.*openai.*tone"):
         service.synthesize_text_sync(TEXT)
 
 

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from tts.providers.base import Provider
 
 PROVIDERS: Final = {
+    "azure": "tts.providers.azure.AzureProvider",
+    "elevenlabs": "tts.providers.elevenlabs.ElevenLabsProvider",
     "espeak": "tts.providers.espeak.EspeakProvider",
+    "google": "tts.providers.google.GoogleProvider",
+    "openai": "tts.providers.openai.OpenAIProvider",
+    "polly": "tts.providers.polly.PollyProvider",
     "tone": "tts.providers.tone.ToneProvider",
 }
 """Dotted path by name. A module is imported when it is used: it may need an extra."""

@@ -111,11 +111,7 @@ class Provider(ABC):
             voice=voice,
             language=language,
             model=self.complete_model(request),
-            audio_format=fields.one_of(
-                "audio_format",
-                request.audio_format or self.config.format or self.default_format,
-                self.formats,
-            ),
+            audio_format=self.complete_format(request),
             speed=fields.speed(request.speed, self.speeds),
             instructions=fields.instructions(request.instructions, self.max_instructions),
             ssml=fields.ssml(request.ssml, takes_ssml=self.takes_ssml),
@@ -143,6 +139,11 @@ class Provider(ABC):
         model = fields.word("model", request.model or self.config.model or self.default_model)
         known = self.models()
         return fields.one_of("model", model, known) if known and model else model
+
+    def complete_format(self, request: SpeechRequest) -> str:
+        """The audio format."""
+        wanted = request.audio_format or self.config.format or self.default_format
+        return fields.one_of("audio_format", wanted, self.formats)
 
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """Every option, those not given at their defaults."""

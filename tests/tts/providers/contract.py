@@ -144,7 +144,8 @@ class ProviderContract:
             request = self.request(provider, audio_format=name)
             recording = admit(self.speak(provider, request), request)
             assert recording.content_type == content_type_of(name)
-            assert sniff(recording.audio) == recording.content_type or name == "pcm"
+            bare = codec_of(name) in {"pcm", "ulaw", "alaw"}
+            assert bare or sniff(recording.audio) == recording.content_type
 
     def test_a_faster_voice_is_shorter(self, provider: Provider) -> None:
         if provider.speeds is None:

@@ -1,0 +1,41 @@
+"""AAC in ADTS frames (ISO 13818-7), one behind the other to the end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tts.containers.base import BadContainer, Walked
+
+RATES: Final = (
+    96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+)  # fmt: skip
+SAMPLES: Final = 1024
+"""Of one raw data block."""
+HEADER: Final = 7
+_FIXED: Final = 28
+"""Bits that are the same in every header of a stream."""
+
+
+def walk_aac(audio: bytes) -> Walked:
+    """Frames to the end, nothing between or behind them. Raises BadContainer."""
+    fixed = int.from_bytes(audio[:HEADER], "big") >> _FIXED
+    rate = _rate(fixed)
+    at, blocks, end = 0, 0, len(audio)
+    while at < end:
+        word = int.from_bytes(audio[at : at + HEADER], "big")
+        size = word >> 13 & 0x1FFF
+        if word >> _FIXED != fixed or size <= HEADER:
+            raise BadContainer(f"no frame at byte {at}" if at + HEADER <= end else "cut in a frame")
+        blocks += (word & 3) + 1
+        at += size
+    if at > end:
+        raise BadContainer(f"its last frame is cut: {at - end} bytes are missing")
+    return Walked(round(blocks * SAMPLES * 1000 / rate))
+
+
+def _rate(fixed: int) -> int:
+    """Samples a second. Raises BadContainer when these are not the bits of a header."""
+    rate_at = fixed >> 6 & 15
+    if fixed >> 16 != 0xFFF or fixed >> 13 & 3 or rate_at >= len(RATES):
+        raise BadContainer("no ADTS frame at its beginning")
+    return RATES[rate_at]

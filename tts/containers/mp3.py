@@ -1,0 +1,121 @@
+"""MP3: frames without a gap from the first to the last; ISO 11172-3 and 13818-3, layer III.
+
+Half a file still says its full length in its first frame (Xing, Info or VBRI): the frames that
+are there are counted and compared with it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from tts.containers.base import BadContainer, Walked
+
+BITRATES: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+LOW_BITRATES: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+"""kbit/s of MPEG-1, and of MPEG-2 and 2.5."""
+RATES: Final = (44100, 48000, 32000)
+DIVISORS: Final = {0b11: 1, 0b10: 2, 0b00: 4}
+"""Of the sample rate, by MPEG version."""
+MAX_TAGS: Final = 64
+
+
+class Frame(NamedTuple):
+    """What four bytes of a frame's header say."""
+
+    size: int
+    samples: int
+    rate: int
+    info_at: int
+    """Where an Xing or Info header would begin within the frame."""
+
+
+def walk_mp3(audio: bytes) -> Walked:
+    """Frames to the end. Raises BadContainer."""
+    at = _behind_tags(audio, 0)
+    first = _frame(audio[at : at + 4])
+    if first is None:
+        raise BadContainer("no MP3 frame at its beginning")
+    said = _said_frames(audio[at : at + first.size], first)
+    frames = _count_frames(audio, at, first) - (said is not None)
+    # Writers differ in whether the frame that says it counts itself.
+    if said and frames < said - 1:
+        raise BadContainer(f"cut: {frames} of {said} frames")
+    return Walked(round(frames * first.samples * 1000 / first.rate))
+
+
+def _count_frames(audio: bytes, at: int, first: Frame) -> int:
+    frames, end = 0, len(audio)
+    while at < end:
+        frame = _frame(audio[at : at + 4])
+        if frame is None or frame.rate != first.rate:
+            begin = at
+            if (at := _behind_tags(audio, begin)) == begin:
+                return frames + _refuse_rest(audio, begin)
+            continue
+        frames += 1
+        at += frame.size
+    if at > end:
+        raise BadContainer(f"its last frame is cut: {at - end} bytes are missing")
+    return frames
+
+
+def _refuse_rest(audio: bytes, at: int) -> int:
+    """Nothing but zeros may follow the last frame; 0 frames."""
+    if audio[at:].strip(b"\0"):
+        raise BadContainer(f"no frame at byte {at}")
+    return 0
+
+
+def _behind_tags(audio: bytes, at: int) -> int:
+    """The first byte behind the ID3 and APE tags that begin here."""
+    for _ in range(MAX_TAGS):
+        size = _tag_size(audio, at)
+        if not size:
+            return at
+        at += size
+        if at > len(audio):
+            raise BadContainer("a tag is cut")
+    raise BadContainer(f"more than {MAX_TAGS} tags")
+
+
+def _tag_size(audio: bytes, at: int) -> int:
+    """Bytes of the tag that begins here; 0: none does."""
+    head = audio[at : at + 32]
+    if head[:3] == b"TAG":
+        return 128
+    if head[:3] == b"ID3" and len(head) >= 10:
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        return 10 + size + (10 if head[5] & 0x10 else 0)
+    if head[:8] == b"APETAGEX" and len(head) == 32:
+        return 32 + int.from_bytes(head[12:16], "little")
+    return 0
+
+
+@lru_cache(maxsize=4096)
+def _frame(head: bytes) -> Frame | None:
+    """None where the bytes are no header of layer III. Remembered: a clip has few of them."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return None
+    version, bitrate_at, rate_at = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version not in DIVISORS or bitrate_at in {0, 15} or rate_at == 3:
+        return None
+    is_1, mono = version == 0b11, head[3] >> 6 == 0b11
+    rate = RATES[rate_at] // DIVISORS[version]
+    bitrate = (BITRATES if is_1 else LOW_BITRATES)[bitrate_at] * 1000
+    size = (144 if is_1 else 72) * bitrate // rate + (head[2] >> 1 & 1)
+    side = (17 if mono else 32) if is_1 else (9 if mono else 17)
+    return Frame(size, 1152 if is_1 else 576, rate, 4 + side)
+
+
+def _said_frames(frame: bytes, kind: Frame) -> int | None:
+    """How many frames the first one says there are; 0: it does not; None: it is sound."""
+    name, flags = frame[kind.info_at : kind.info_at + 4], frame[kind.info_at + 7 : kind.info_at + 8]
+    if name in {b"Xing", b"Info"}:
+        has_count = bool(flags and flags[0] & 1)
+        return _number(frame, kind.info_at + 8) if has_count else 0
+    return _number(frame, 36 + 14) if frame[36:40] == b"VBRI" else None
+
+
+def _number(frame: bytes, at: int) -> int:
+    return int.from_bytes(frame[at : at + 4], "big")

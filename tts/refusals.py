@@ -1,0 +1,189 @@
+"""A broken answer is not paid for at every request: a refusal is remembered by source key.
+
+For ten minutes first, doubled at each further refusal up to a day; over all processes, in the
+cache's own database. When that cannot say, there is simply no memory (law 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+from audiocache.cache import MultiTierAudioCache
+from audiocache.circuit import Circuit
+from audiocache.clock import Clock, now_ms
+from audiocache.conf import CacheConfig
+from audiocache.content_types import UNKNOWN
+from audiocache.entries import Clip, Recording
+from audiocache.exceptions import TierError
+from audiocache.refused import Refusal, RefusedTable, row_of
+from tts.exceptions import NotAudio
+from tts.quarantine import Limits, described
+
+FIRST_MS: Final = 600_000
+LONGEST_MS: Final = 86_400_000
+FORGIVEN_MS: Final = 7 * 86_400_000
+"""A refusal so long after the last one's time counts as the first."""
+BELIEVED_MS: Final = 30_000
+"""A refusal that this process knows is believed so long without a query: a person may have
+accepted or discarded it elsewhere."""
+MAX_KNOWN: Final = 4096
+
+T = TypeVar("T")
+
+
+class _Known(NamedTuple):
+    refusal: Refusal
+    believed_until: int
+
+
+class Refusals:
+    """The memory of one cache. Never raises anything but a remembered NotAudio."""
+
+    def __init__(
+        self, config: CacheConfig, limits: Limits | None = None, clock: Clock = now_ms
+    ) -> None:
+        self._table = RefusedTable.of(config)
+        self._store_text = config.store_text
+        self._limits = Limits.load() if limits is None else limits
+        self._clock = clock
+        self._circuit = Circuit("refusals")
+        self._known: dict[str, _Known] = {}
+
+    def guarded(self, clip: Clip, make: Callable[[], Recording]) -> Recording:
+        """What `make` gives, unless a refusal is remembered; remembers and forgets by it."""
+        self.check(clip.source_key)
+        try:
+            recording = make()
+        except NotAudio as error:
+            self.note(clip, error)
+            raise
+        if clip.source_key in self._known:
+            self.forget(clip.source_key)
+        return recording
+
+    def check(self, source_key: str) -> None:
+        """Raise NotAudio while a refusal is remembered: at most one query, none when known."""
+        refusal = self._refusal(source_key)
+        if refusal is not None and refusal.until > self._clock():
+            raise _remembered(refusal)
+
+    def note(self, clip: Clip, error: NotAudio) -> None:
+        """Remember a refusal, and keep its bytes for people; `error` then says until when."""
+        if error.until is not None:
+            return  # It was remembered, not refused anew.
+        now = self._clock()
+        refusal = following(self._refusal(clip.source_key), now, error)
+        self._remember(clip.source_key, refusal)
+        error.since, error.until = _moment(refusal.since), _moment(refusal.until)
+        self._ask(lambda table: self._save(table, clip, error.recording, refusal))
+
+    def forget(self, source_key: str) -> None:
+        """Let the provider be asked again, and give up the refused bytes."""
+        self._known.pop(source_key, None)
+        self._ask(lambda table: table.forget([source_key]))
+
+    # Inside
+
+    def _refusal(self, source_key: str) -> Refusal | None:
+        known, now = self._known.get(source_key), self._clock()
+        if known is not None and (now < known.believed_until or self._table is None):
+            return known.refusal
+        found = self._ask(lambda table: [table.find(source_key)])
+        if found is None:  # There is no telling.
+            return known.refusal if known else None
+        if found[0] is None:
+            self._known.pop(source_key, None)
+        else:
+            self._remember(source_key, found[0])
+        return found[0]
+
+    def _remember(self, source_key: str, refusal: Refusal) -> None:
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[source_key] = _Known(refusal, self._clock() + BELIEVED_MS)
+
+    def _save(
+        self, table: RefusedTable, clip: Clip, recording: Recording | None, refusal: Refusal
+    ) -> None:
+        refused = described(recording)
+        now, store_text = self._clock(), self._store_text
+        # What is no audio may be a message that repeats the text.
+        may_keep = store_text or refused.content_type != UNKNOWN
+        keep = may_keep and self._limits.take(len(refused.audio))
+        table.save(row_of(clip, refused, refusal, now, keep=keep, store_text=store_text))
+        table.trim(self._limits.max_clips, self._limits.max_bytes, now)
+
+    def _ask(self, question: Callable[[RefusedTable], T]) -> T | None:
+        """None when there is no table, or it is in trouble."""
+        if self._table is None or not self._circuit.allows():
+            return None
+        try:
+            answer = question(self._table)
+        except TierError as error:
+            self._circuit.failed(error)
+            return None
+        self._circuit.worked()
+        return answer
+
+
+def following(before: Refusal | None, now: int, error: NotAudio) -> Refusal:
+    """What is remembered of a refusal after the one before."""
+    if before is not None and before.until > now:
+        return before  # Another process has noted it meanwhile.
+    reason = str(error)
+    if before is None or now > before.until + FORGIVEN_MS:
+        return Refusal(now, now + FIRST_MS, 1, reason, error.provider)
+    span = min(LONGEST_MS, FIRST_MS << min(before.times, 16))
+    return Refusal(before.since, now + span, before.times + 1, reason, error.provider)
+
+
+def _remembered(refusal: Refusal) -> NotAudio:
+    since, until = _moment(refusal.since), _moment(refusal.until)
+    error = NotAudio(
+        f"{refusal.reason} (refusal {refusal.times}, the first at {since:%Y-%m-%d %H:%M:%S} UTC; "
+        f"the provider is not asked again before {until:%Y-%m-%d %H:%M:%S} UTC)",
+        provider=refusal.provider,
+    )
+    error.since, error.until = since, until
+    return error
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)
+
+
+# Of the caches of this process
+
+
+_of_caches: WeakKeyDictionary[MultiTierAudioCache, Refusals] = WeakKeyDictionary()
+
+
+def refusals_of(cache: MultiTierAudioCache, limits: Limits | None = None) -> Refusals:
+    """The memory that goes with a cache; `limits` count where it is made now."""
+    found = _of_caches.get(cache)
+    # Without a lock, which a fork could leave taken: of two made at once, one stays.
+    return found or _of_caches.setdefault(cache, Refusals(cache.config, limits))
+
+
+def check(source_key: str, cache: MultiTierAudioCache | None = None) -> None:
+    """See `Refusals.check`; None: the cache of the process."""
+    refusals_of(cache or _process_cache()).check(source_key)
+
+
+def note(clip: Clip, error: NotAudio, cache: MultiTierAudioCache | None = None) -> None:
+    """See `Refusals.note`."""
+    refusals_of(cache or _process_cache()).note(clip, error)
+
+
+def forget(source_key: str, cache: MultiTierAudioCache | None = None) -> None:
+    """See `Refusals.forget`."""
+    refusals_of(cache or _process_cache()).forget(source_key)
+
+
+def _process_cache() -> MultiTierAudioCache:
+    from audiocache import get_audio_cache
+
+    return get_audio_cache()

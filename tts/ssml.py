@@ -1,0 +1,99 @@
+"""SSML: checked before it is sent, and built where a vendor's wire knows nothing else.
+
+SSML that a caller gives is sent as it is; what is built here around plain text is XML
+whatever the text holds. Nothing is logged and no message repeats the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from xml.parsers import expat
+
+from audiocache.keys import normalize_text
+from tts.exceptions import InvalidSpeechRequest
+
+ROOT: Final = "speak"
+
+# XML 1.0, section 2.2, Char: these are in no document, not even escaped. NUL and lone
+# surrogates are missing, as no text may have them.
+_NO_CHARACTERS: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# A bare carriage return would be read as a line feed.
+_ESCAPES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", "\r": "&#13;"}
+)
+
+
+class Document(NamedTuple):
+    """What is in a well-formed SSML document."""
+
+    spoken: str
+    """The text between the tags."""
+    elements: frozenset[str]
+    """Names of its elements, with their prefix."""
+
+
+def read(text: str) -> Document:
+    """The document as it will be sent, normalised.
+
+    Raises InvalidSpeechRequest unless it is well-formed XML with the root `speak`, in UTF-8,
+    without a document type: so no entity is declared, and nothing is fetched or expanded.
+    """
+    reader = _Reader()
+    try:
+        reader.parser.Parse(normalize_text(text).encode(), True)
+    except expat.ExpatError as error:
+        where = f"line {error.lineno}, column {error.offset + 1}"
+        raise _invalid(f"{expat.ErrorString(error.code)} in {where}") from None
+    return Document("".join(reader.spoken), frozenset(reader.elements))
+
+
+def without_controls(text: str) -> str:
+    """The text with a space for each character that XML cannot hold."""
+    return _NO_CHARACTERS.sub(" ", text)
+
+
+def escaped(text: str) -> str:
+    """The text as content of an element or value of an attribute."""
+    return text.translate(_ESCAPES)
+
+
+def element(name: str, content: str, attributes: Mapping[str, str | None]) -> str:
+    """An element around content that is XML already; an attribute of None is left out."""
+    written = "".join(
+        f' {attribute}="{escaped(value)}"'
+        for attribute, value in attributes.items()
+        if value is not None
+    )
+    return f"<{name}{written}>{content}</{name}>"
+
+
+class _Reader:
+    """What expat reports of one document."""
+
+    def __init__(self) -> None:
+        self.spoken: list[str] = []
+        self.elements: list[str] = []
+        self.parser = expat.ParserCreate("utf-8")
+        self.parser.buffer_text = True
+        self.parser.XmlDeclHandler = self._declaration
+        self.parser.StartDoctypeDeclHandler = self._document_type
+        self.parser.StartElementHandler = self._element
+        self.parser.CharacterDataHandler = self.spoken.append
+
+    def _declaration(self, _: str, encoding: str | None, __: int) -> None:
+        if encoding is not None and encoding.lower() not in {"utf-8", "utf8"}:
+            raise _invalid("it is sent in UTF-8 and declares another encoding")
+
+    def _document_type(self, *_: object) -> None:
+        raise _invalid("it may have no document type and no entities of its own")
+
+    def _element(self, name: str, _: dict[str, str]) -> None:
+        if not self.elements and name != ROOT:
+            raise _invalid(f"its outermost element must be <{ROOT}>")
+        self.elements.append(name)
+
+
+def _invalid(reason: str) -> InvalidSpeechRequest:
+    return InvalidSpeechRequest("text", f"must be well-formed SSML: {reason}")

@@ -16,6 +16,7 @@ from audiocache.entries import (
     as_audio,
     as_content_type,
     as_tags,
+    life_from,
 )
 from audiocache.memo import ClipMemo
 
@@ -151,8 +152,10 @@ class TextVerbs(ABC):
 
 
 def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of a put, and the variant."""
+    """The options of a put, and the variant. A wrong one is told before anything is paid for."""
     how = {name: options[name] for name in _PUT_OPTIONS if name in options}
+    if how:
+        life_from(0, recording_of(b"", **how).ttl_seconds, default_ms=0, stale_ms=0)
     return how, {name: value for name, value in options.items() if name not in how}
 
 

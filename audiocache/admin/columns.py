@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -121,6 +122,13 @@ class EntryColumns:
     def kept_until(self, entry: AudioCacheEntry) -> datetime | None:
         """As a time; empty for ever."""
         return None if entry.keep_until == NEVER else _moment(entry.keep_until)
+
+    @admin.display(description=_("variant"))
+    def parameters(self, entry: AudioCacheEntry) -> str:
+        """The variant with room to break the line."""
+        return (
+            json.dumps(json.loads(entry.variant), ensure_ascii=False) if entry.variant else NOTHING
+        )
 
     @admin.display(description=_("cost"))
     def recorded_cost(self, entry: AudioCacheEntry) -> str:

@@ -95,7 +95,7 @@ class AudioCacheEntryAdmin(EntryColumns, EntryActions):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Sound, clip, life, origin."""
-        text = TEXT if self.has_text_permission(request) else ()
+        text = ("text", "parameters") if self.has_text_permission(request) else ()
         return (
             (None, {"fields": SOUND}),
             (_("Clip"), {"fields": (*CLIP, *text)}),

@@ -12,7 +12,8 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from contextvars import ContextVar
+from typing import Any, Final, Generic, TypeVar
 
 from audiocache.exceptions import WaitExpired
 from audiocache.forks import renew_in_child
@@ -30,16 +31,18 @@ class FlightAbandoned(Exception):
 class Flight(Generic[T]):
     """One call under way."""
 
-    __slots__ = ("future", "leader", "thread")
+    __slots__ = ("future", "thread")
 
     def __init__(self) -> None:
-        self.leader: object = None
-        """The thread or task that makes the call, once it does."""
         self.thread: int | None = None
-        """In which it does so."""
+        """The thread that makes the call, or that runs its task; None before it begins."""
         self.future: Future[T] = Future()
         # Running from the start: a waiter that is cancelled cannot cancel it for the others.
         self.future.set_running_or_notify_cancel()
+
+
+_making: Final[ContextVar[tuple[Flight[Any], ...]]] = ContextVar("audiocache_making", default=())
+"""The calls that the running code is part of: it goes along to tasks and to threads of ours."""
 
 
 class Flights(Generic[T]):
@@ -92,7 +95,7 @@ class Flights(Generic[T]):
             if flight is None:
                 flight = self._flights[key] = Flight()
                 return flight, False
-        if flight.leader == _caller() or (blocking and flight.thread == threading.get_ident()):
+        if flight in _making.get() or (blocking and flight.thread == threading.get_ident()):
             raise RuntimeError("create() asked for the very clip that it is making")
         return flight, True
 
@@ -105,19 +108,24 @@ class Flights(Generic[T]):
             raise
 
     def _lead(self, key: str, flight: Flight[T], call: Callable[[], T]) -> None:
-        flight.leader, flight.thread = _caller(), threading.get_ident()
-        with self._landing(key, flight) as result:
-            result.append(call())
+        flight.thread = threading.get_ident()
+        token = _making.set((*_making.get(), flight))
+        try:
+            with self._landing(key, flight) as result:
+                result.append(call())
+        finally:
+            _making.reset(token)
 
     def _lead_task(
         self, key: str, flight: Flight[T], call: Callable[[], Awaitable[T]]
     ) -> asyncio.Task[None]:
         async def lead() -> None:
+            _making.set((*_making.get(), flight))
             with self._landing(key, flight) as result:
                 result.append(await call())
 
         task = asyncio.get_running_loop().create_task(lead())
-        flight.leader, flight.thread = task, threading.get_ident()
+        flight.thread = threading.get_ident()
         task.add_done_callback(_tasks.discard)
         return task
 
@@ -149,14 +157,6 @@ class Flights(Generic[T]):
 
 _tasks: set[asyncio.Task[None]] = set()
 """Loops hold their tasks weakly; a leader that nobody waits for must not vanish."""
-
-
-def _caller() -> object:
-    """The task or thread that is running."""
-    try:
-        return asyncio.current_task() or threading.get_ident()
-    except RuntimeError:  # no event loop here
-        return threading.get_ident()
 
 
 def _now(job: Callable[[], None]) -> None:

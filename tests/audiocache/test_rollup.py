@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import sqlite3
 
+import pytest
+from django.db import connections
+
+from audiocache.database import default_alias
 from audiocache.models import Count
 from audiocache.rollup import DAY_MS, KEEP_DAYS, KEEP_HOURS_DAYS, roll_up
 
 HOUR_MS = 3_600_000
 TODAY = 20_000 * DAY_MS
+OLD = TODAY - (KEEP_HOURS_DAYS + 3) * DAY_MS
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "audiocache"])
 
@@ -49,3 +54,19 @@ def test_days_of_long_ago_are_forgotten() -> None:
     count("d", TODAY - KEEP_DAYS * DAY_MS)
     roll_up(TODAY)
     assert len(rows("d")) == 1
+
+
+def test_more_hours_than_a_statement_takes_values_are_folded() -> None:
+    connection = connections[default_alias()]
+    for hour in range(60):
+        Count.objects.bulk_create(
+            Count(name=f"n{n}", resolution="h", period=OLD + hour * HOUR_MS, value=1)
+            for n in range(5)
+        )
+    before = connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 100)
+    try:
+        assert roll_up(TODAY) == 300
+    finally:
+        connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
+    assert rows("h") == []
+    assert sum(value for _, _, value in rows("d")) == 300

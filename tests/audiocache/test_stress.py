@@ -81,7 +81,7 @@ def test_law_8_sixteen_threads_never_pass_the_limits(small_cache: Cache) -> None
 
     def watch() -> None:
         while not stop.is_set():
-            held = [memory.store.peek(key) for key in memory.store.keys()]
+            held = list(map(memory.store.peek, memory.store.keys()))
             most[0] = max(most[0], sum(len(entry.audio) for entry in held if entry))
             rows, size = sums(table)
             most[1], most[2] = max(most[1], rows), max(most[2], size)
@@ -172,9 +172,7 @@ def test_sixty_four_threads_on_ten_connections_see_no_error_and_no_miss(
     missed: list[int] = []
 
     def work(number: int) -> None:
-        for _ in range(30):
-            if cache.get("Hello") is None:
-                missed.append(number)
+        missed.extend(number for _ in range(30) if cache.get("Hello") is None)
 
     assert together(64, work) == []
     assert missed == []

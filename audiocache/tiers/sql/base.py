@@ -74,10 +74,6 @@ class Dialect:
         pairs = ", ".join([f"({self._marks(2)})"] * number)
         return f"INSERT INTO audiocache_tag (tag, key) VALUES {pairs} ON CONFLICT DO NOTHING"
 
-    def delete_tags(self, number: int) -> str:
-        """Forget the tags of so many keys."""
-        return f"DELETE FROM audiocache_tag WHERE key IN ({self._marks(number)})"
-
     def delete_keys(self, number: int) -> str:
         """Delete so many keys; those that were there."""
         return self._delete(f"key IN ({self._marks(number)})")

@@ -15,9 +15,8 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "audi
 
 
 def test_the_second_is_refused_until_the_first_has_ended() -> None:
-    with only_one("work") as first:
-        with only_one("work") as second, only_one("other") as other:
-            assert (first, second, other) == (True, False, True)
+    with only_one("work") as first, only_one("work") as second, only_one("other") as other:
+        assert (first, second, other) == (True, False, True)
     with only_one("work") as again:
         assert again
 

@@ -10,16 +10,20 @@ import asyncio
 import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import FlightAbandoned
+from audiocache.flights import FlightAbandoned, Flights
 from audiocache.ladder import Ladder
-from audiocache.verbs import Audio, Created, Pairs, TextVerbs
+from audiocache.verbs import Audio, Created, Pairs, TextVerbs, recording_of, split_options
 from audiocache.workers import Executor
 
 R = TypeVar("R")
+
+Begin = Callable[[Clip], tuple[Future[AudioEntry], bool]]
+"""Begins the making of a clip, or joins it; True when joined."""
 
 
 class AsyncVerbs(TextVerbs):
@@ -27,6 +31,7 @@ class AsyncVerbs(TextVerbs):
 
     ladder: Ladder
     executor: Executor
+    flights: Flights[AudioEntry]
 
     async def aget(self, text: str, /, *, namespace: str = "", **variant: Any) -> bytes | None:
         """See `get`."""
@@ -84,12 +89,16 @@ class AsyncVerbs(TextVerbs):
         namespace: str = "",
         **options: Any,
     ) -> bytes:
-        """See `get_or_create`. `create` runs on a thread of ours, or, async, on this loop.
+        """See `get_or_create`. `create` runs on a thread of ours, or, async, as a task.
 
         A caller who is cancelled leaves; what was begun is finished and stored.
         """
-        clip, recording = self._creation(text, _callable_anywhere(create), namespace, options)
-        return (await self.afind_or_create(clip, recording)).audio
+        how, variant = split_options(options)
+        clip = self._memo.clip(text, namespace, variant)
+        if inspect.iscoroutinefunction(create):
+            return (await self._afind_or_begin(clip, partial(self._begin_task, create, how))).audio
+        made = cast("Callable[[], Created]", create)
+        return (await self.afind_or_create(clip, lambda: recording_of(made(), **how))).audio
 
     async def afind(self, clip: Clip) -> AudioEntry | None:
         """See `find`."""
@@ -100,10 +109,13 @@ class AsyncVerbs(TextVerbs):
 
     async def afind_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
         """See `find_or_create`; `create` runs on a thread of ours."""
+        return await self._afind_or_begin(clip, lambda clip: self.begin(clip, create))
+
+    async def _afind_or_begin(self, clip: Clip, begin: Begin) -> AudioEntry:
         while True:
             if (entry := await self.afind(clip)) is not None:
                 return entry
-            future, joined = self.begin(clip, create)
+            future, joined = begin(clip)
             try:
                 entry = await asyncio.wrap_future(future)
             except FlightAbandoned:
@@ -112,6 +124,18 @@ class AsyncVerbs(TextVerbs):
                 continue
             if entry.key == clip.key:
                 return self.answer(entry, joined)
+
+    def _begin_task(
+        self, create: Callable[[], Awaitable[Created]], how: dict[str, Any], clip: Clip
+    ) -> tuple[Future[AudioEntry], bool]:
+        async def make() -> AudioEntry:
+            entry = await self._off(lambda: self.look_again(clip))
+            if entry is None:
+                recording = recording_of(await create(), **how)
+                entry = await self._off(lambda: self.store_made(clip, recording))
+            return entry
+
+        return self.flights.start_task(clip.source_key, make)
 
     async def _off(self, call: Callable[[], R]) -> R:
         """The result of a call, made on a thread of ours unless it cannot block."""
@@ -142,29 +166,13 @@ class AsyncVerbs(TextVerbs):
         """Make a missing clip on a thread of ours, or join its making; True when joined."""
 
     @abstractmethod
+    def look_again(self, clip: Clip) -> AudioEntry | None:
+        """An entry that another stored since the look-up; counts nothing."""
+
+    @abstractmethod
+    def store_made(self, clip: Clip, recording: Recording) -> AudioEntry:
+        """Store what was made on a miss."""
+
+    @abstractmethod
     def answer(self, entry: AudioEntry, joined: bool) -> AudioEntry:
         """The entry as it is told to this caller."""
-
-
-def _callable_anywhere(
-    create: Callable[[], Created] | Callable[[], Awaitable[Created]],
-) -> Callable[[], Created]:
-    if inspect.iscoroutinefunction(create):
-        return _on_loop(create)
-    return cast("Callable[[], Created]", create)
-
-
-def _on_loop(create: Callable[[], Awaitable[Created]]) -> Callable[[], Created]:
-    """An async `create`, callable from a thread of ours while this loop runs."""
-    loop = asyncio.get_running_loop()
-
-    async def made() -> Created:
-        return await create()
-
-    def call() -> Created:
-        try:
-            return asyncio.run_coroutine_threadsafe(made(), loop).result()
-        except CancelledError:
-            raise FlightAbandoned from None
-
-    return call

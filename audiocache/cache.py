@@ -56,7 +56,7 @@ class MultiTierAudioCache(AsyncVerbs):
         # Apart: slow makings must not keep look-ups from their threads.
         self._makers = executor or Workers("audiocache-making")
         self._clock = clock
-        self._flights: Flights[AudioEntry] = Flights()
+        self.flights: Flights[AudioEntry] = Flights()
         self._upkeep = Upkeep(self.ladder, self.recorder)
         for tier in built:
             tier.on_evict = self._tell_evicted
@@ -83,7 +83,7 @@ class MultiTierAudioCache(AsyncVerbs):
         while True:
             if (entry := self.find(clip)) is not None:
                 return entry
-            entry, joined = self._flights.run(clip.source_key, lambda: self._make(clip, create))
+            entry, joined = self.flights.run(clip.source_key, lambda: self._make(clip, create))
             if entry.key == clip.key:
                 return self.answer(entry, joined)
 
@@ -114,7 +114,7 @@ class MultiTierAudioCache(AsyncVerbs):
         The caller may leave: what was begun is finished and stored. The future's entry may
         be another rendition of the same source: then look again.
         """
-        return self._flights.start(
+        return self.flights.start(
             clip.source_key, lambda: self._make(clip, create), self._makers.submit
         )
 
@@ -202,9 +202,10 @@ class MultiTierAudioCache(AsyncVerbs):
         """Write counters and hit times down now; the pulse does it every few seconds."""
         self._upkeep.flush()
 
-    def close(self) -> None:
+    def close(self, *, flush: bool = True) -> None:
         """Flush, end our threads and give connections back. The cache may be used again."""
-        self.flush()
+        if flush:
+            self.flush()
         self._makers.close(self.ladder.release)
         self.executor.close(self.ladder.release)
         self.ladder.close()
@@ -213,11 +214,16 @@ class MultiTierAudioCache(AsyncVerbs):
 
     def _make(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
         """Look again, for another may have stored it since; then make and store it."""
-        entry = self.ladder.peek(clip)
-        if entry is None:
-            entry = self.store(clip, create())
-            self.recorder.bump("created")
-        return entry
+        return self.look_again(clip) or self.store_made(clip, create())
+
+    def look_again(self, clip: Clip) -> AudioEntry | None:
+        """An entry that another stored since the look-up; counts nothing."""
+        return self.ladder.peek(clip)
+
+    def store_made(self, clip: Clip, recording: Recording) -> AudioEntry:
+        """Store what was made on a miss."""
+        self.recorder.bump("created")
+        return self.store(clip, recording)
 
     def _entry(self, clip: Clip, recording: Recording) -> AudioEntry:
         life = life_from(

@@ -103,6 +103,8 @@ def _completed(alias: str) -> str:
         database["OPTIONS"] = SQLITE_OPTIONS | database["OPTIONS"]
     if not database.get("CONN_MAX_AGE"):
         database["CONN_MAX_AGE"] = None
+    # Else every view would begin a transaction here, too, and roll clips back with its own.
+    database["ATOMIC_REQUESTS"] = False
     return alias
 
 

@@ -17,6 +17,9 @@ from audiocache.content_types import sniff
 NEVER: Final = 2**63 - 1
 """The instant of an entry without expiry: the largest integer of both databases."""
 
+LATEST: Final = 253_402_300_799_999
+"""The end of the year 9999: no `datetime` is later, so what lives longer lives for ever."""
+
 ORIGIN: Final = "origin"
 """`AudioEntry.tier` of a clip that was made now rather than found."""
 
@@ -171,7 +174,7 @@ def life_from(now: int, ttl_seconds: Ttl, *, default_ms: int, stale_ms: int) -> 
     number above 0.
     """
     ms = default_ms if ttl_seconds is None else _ttl_ms(ttl_seconds)
-    if ms == 0 or now + ms + stale_ms >= NEVER:
+    if ms == 0 or now + ms + stale_ms > LATEST:
         return Life(now, NEVER, NEVER)
     return Life(now, now + ms, now + ms + stale_ms)
 
@@ -186,9 +189,9 @@ def _ttl_ms(ttl_seconds: float | Forever) -> int:
             f"ttl_seconds must be a number of seconds, FOREVER or None, "
             f"not {type(ttl_seconds).__name__}"
         )
-    if not math.isfinite(ttl_seconds) or ttl_seconds <= 0:
+    if not 0 < ttl_seconds < math.inf:
         raise ValueError(f"ttl_seconds must be a finite number above 0, not {ttl_seconds!r}")
-    return max(1, math.ceil(ttl_seconds * 1000)) if ttl_seconds < NEVER / 1000 else NEVER
+    return math.ceil(ttl_seconds * 1000) if ttl_seconds < LATEST else LATEST
 
 
 def as_audio(audio: object) -> bytes:
@@ -220,6 +223,6 @@ def as_tags(tags: object) -> tuple[str, ...]:
     for tag in tags:
         if not isinstance(tag, str):
             raise TypeError(f"tags must be str, not {type(tag).__name__}")
-        if not tag or len(tag) > 200 or "\x00" in tag:
-            raise ValueError("tags must have 1 to 200 characters and no NUL")
+        if not 1 <= len(tag) <= 200 or any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in tag):
+            raise ValueError("tags must have 1 to 200 characters, no NUL and no lone surrogate")
     return tuple(sorted(set(tags)))

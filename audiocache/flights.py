@@ -1,16 +1,19 @@
 """Single flight: one making of a clip, however many ask for it at the same time.
 
 A flight knows no cache: callers of one key share the result, or the error, of one call.
-Threads and asyncio tasks join the same flight. The lock table does not grow: a flight is
-gone from it the moment it lands.
+Threads and asyncio tasks join the same flight. The table does not grow: a flight is gone
+from it the moment it lands.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, Generic, TypeVar
 
 from audiocache.exceptions import WaitExpired
 from audiocache.forks import renew_in_child
@@ -28,13 +31,18 @@ class FlightAbandoned(Exception):
 class Flight(Generic[T]):
     """One call under way."""
 
-    __slots__ = ("future", "leader")
+    __slots__ = ("future", "thread")
 
     def __init__(self) -> None:
-        self.leader = threading.get_ident()
+        self.thread: int | None = None
+        """The thread that makes the call, or that runs its task; None before it begins."""
         self.future: Future[T] = Future()
         # Running from the start: a waiter that is cancelled cannot cancel it for the others.
         self.future.set_running_or_notify_cancel()
+
+
+_making: Final[ContextVar[tuple[Flight[Any], ...]]] = ContextVar("audiocache_making", default=())
+"""The calls that the running code is part of: it goes along to tasks and to threads of ours."""
 
 
 class Flights(Generic[T]):
@@ -45,31 +53,33 @@ class Flights(Generic[T]):
         renew_in_child(self)
 
     def run(self, key: str, call: Callable[[], T]) -> tuple[T, bool]:
-        """The outcome of `call`, run in this thread or shared; True when it was another's."""
+        """The outcome of `call`, run in this thread or shared; True when it was another's.
+
+        Raises RuntimeError when it would wait for what this thread itself is making.
+        """
         while True:
-            future, joined = self.start(key, call, _now)
+            future, joined = self.start(key, call, _now, blocking=True)
             try:
                 return future.result(), joined
             except FlightAbandoned:
                 if not joined:
                     raise
 
-    def start(self, key: str, call: Callable[[], T], submit: Submit) -> tuple[Future[T], bool]:
-        """The future of the call under way; else `call` is submitted. True when joined.
+    def start(
+        self, key: str, call: Callable[[], T], submit: Submit, *, blocking: bool = False
+    ) -> tuple[Future[T], bool]:
+        """The future of the call under way; else `call` is submitted. True when joined."""
+        flight, joined = self._join(key, blocking=blocking)
+        if not joined:
+            self._launch(key, flight, lambda: submit(lambda: self._lead(key, flight, call)))
+        return flight.future, joined
 
-        Raises RuntimeError when a call asks for what it is itself making.
-        """
-        flight, joined = self._join(key)
-        if joined:
-            return flight.future, True
-        try:
-            submit(lambda: self._lead(key, flight, call))
-        except BaseException:
-            if not flight.future.done():  # nothing ran: there is no thread to be had
-                self._land(key)
-                flight.future.set_exception(FlightAbandoned(key))
-            raise
-        return flight.future, False
+    def start_task(self, key: str, call: Callable[[], Awaitable[T]]) -> tuple[Future[T], bool]:
+        """As `start`, with `call` as a task of the running loop, which holds no thread."""
+        flight, joined = self._join(key, blocking=False)
+        if not joined:
+            self._launch(key, flight, lambda: _tasks.add(self._lead_task(key, flight, call)))
+        return flight.future, joined
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -79,34 +89,74 @@ class Flights(Generic[T]):
         self._flights: dict[str, Flight[T]] = {}
         self._lock = threading.Lock()
 
-    def _join(self, key: str) -> tuple[Flight[T], bool]:
+    def _join(self, key: str, *, blocking: bool) -> tuple[Flight[T], bool]:
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
                 flight = self._flights[key] = Flight()
                 return flight, False
-        if flight.leader == threading.get_ident() and not flight.future.done():
+        if flight in _making.get() or (blocking and flight.thread == threading.get_ident()):
             raise RuntimeError("create() asked for the very clip that it is making")
         return flight, True
 
-    def _lead(self, key: str, flight: Flight[T], call: Callable[[], T]) -> None:
-        flight.leader = threading.get_ident()
+    def _launch(self, key: str, flight: Flight[T], launch: Callable[[], object]) -> None:
         try:
-            result = call()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the waiters get it too
-            self._land(key)
-            flight.future.set_exception(error)
+            launch()
         except BaseException:
-            self._land(key)
-            flight.future.set_exception(FlightAbandoned(key))
+            if not flight.future.done():  # it never ran: there is no thread to be had
+                self._land(key, flight, error=FlightAbandoned(key))
+            raise
+
+    def _lead(self, key: str, flight: Flight[T], call: Callable[[], T]) -> None:
+        flight.thread = threading.get_ident()
+        token = _making.set((*_making.get(), flight))
+        try:
+            with self._landing(key, flight) as result:
+                result.append(call())
+        finally:
+            _making.reset(token)
+
+    def _lead_task(
+        self, key: str, flight: Flight[T], call: Callable[[], Awaitable[T]]
+    ) -> asyncio.Task[None]:
+        async def lead() -> None:
+            _making.set((*_making.get(), flight))
+            with self._landing(key, flight) as result:
+                result.append(await call())
+
+        task = asyncio.get_running_loop().create_task(lead())
+        flight.thread = threading.get_ident()
+        task.add_done_callback(_tasks.discard)
+        return task
+
+    @contextmanager
+    def _landing(self, key: str, flight: Flight[T]) -> Iterator[list[T]]:
+        """Whatever comes of the making lands the flight: a result, an error, or neither."""
+        result: list[T] = []
+        try:
+            yield result
+        except Exception as error:  # noqa: BLE001 - whatever it is, the waiters get it too
+            self._land(key, flight, error=error)
+        except BaseException:
+            self._land(key, flight, error=FlightAbandoned(key))
             raise
         else:
-            self._land(key)
-            flight.future.set_result(result)
+            self._land(key, flight, result=result[0])
 
-    def _land(self, key: str) -> None:
+    def _land(
+        self, key: str, flight: Flight[T], *, result: Any = None, error: Exception | None = None
+    ) -> None:
+        """Off the table first: who asks from now on looks into the cache again."""
         with self._lock:
             self._flights.pop(key, None)
+        if error is None:
+            flight.future.set_result(result)
+        else:
+            flight.future.set_exception(error)
+
+
+_tasks: set[asyncio.Task[None]] = set()
+"""Loops hold their tasks weakly; a leader that nobody waits for must not vanish."""
 
 
 def _now(job: Callable[[], None]) -> None:

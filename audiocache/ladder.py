@@ -159,7 +159,7 @@ class Ladder:
         """Empty every tier of this cache's entries."""
         for rung in reversed(self.rungs):
             rung.attempt("remove", lambda tier: tier.clear())
-        self._touches.clear()
+        self.forget_touches()
 
     def cleanup(self) -> dict[str, int]:
         """Remove what is past its time; how many entries by tier."""
@@ -187,6 +187,10 @@ class Ladder:
             now = self._clock()
             for rung in self.rungs:
                 rung.attempt("put", lambda tier: tier.touched(touches, now))
+
+    def forget_touches(self) -> None:
+        """Tell the tiers of no hit up to now."""
+        self._touches.clear()
 
     def release(self) -> None:
         """Close this thread's connections."""

@@ -102,6 +102,7 @@ class AudioCacheEntry(CacheModel):
         indexes = [
             # The order of eviction; pinned entries are not in it.
             models.Index(fields=["used", "id"], condition=Q(pinned=False), name="audiocache_lru"),
+            models.Index(fields=["id"], condition=Q(pinned=True), name="audiocache_pinned"),
             models.Index(fields=["expires"], name="audiocache_expires"),
             models.Index(fields=["provider", "model", "voice"], name="audiocache_voice"),
         ]

@@ -35,7 +35,8 @@ def roll_up(now: int | None = None) -> int:
 
 def _fold(alias: str, before: int) -> int:
     counts = Count.objects.using(alias)
-    hours = list(counts.select_for_update().filter(resolution="h", period__lt=before))
+    old = counts.filter(resolution="h", period__lt=before)
+    hours = list(old.select_for_update())
     days: Counter[tuple[str, int]] = Counter()
     for hour in hours:
         days[hour.name, hour.period // DAY_MS * DAY_MS] += hour.value
@@ -43,5 +44,6 @@ def _fold(alias: str, before: int) -> int:
         row, _ = counts.get_or_create(name=name, resolution="d", period=day)
         row.value += value
         row.save(using=alias)
-    counts.filter(pk__in=[hour.pk for hour in hours]).delete()
+    # Not by a list of keys: SQLite takes 32,766 values at most in a statement.
+    old.filter(pk__lte=max((hour.pk for hour in hours), default=0)).delete()
     return len(hours)

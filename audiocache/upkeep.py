@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from typing import Final
 
+from audiocache.forks import renew_in_child
 from audiocache.ladder import Ladder
 from audiocache.pulse import pulse
 from audiocache.stats import Recorder
@@ -22,6 +23,13 @@ class Upkeep:
         self._flushed: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._scheduled = False
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """What the parent counted so far, it writes itself."""
+        self._lock = threading.Lock()
+        self._ladder.forget_touches()
+        self._flushed = self._totals()
 
     def ensure(self) -> None:
         """See that the pulse beats, once there is something to flush; cheap."""

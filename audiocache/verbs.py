@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from audiocache.conf import CacheConfig
-from audiocache.entries import AudioEntry, Clip, Recording, Ttl, as_audio, as_content_type, as_tags
+from audiocache.entries import (
+    AudioEntry,
+    Clip,
+    Recording,
+    Ttl,
+    as_audio,
+    as_content_type,
+    as_tags,
+    life_from,
+)
 from audiocache.memo import ClipMemo
 
 Audio = bytes | bytearray | memoryview
@@ -69,8 +79,9 @@ class TextVerbs(ABC):
         Runs `create` in the calling thread; its error is raised to all who waited for it.
         Options as for `put`.
         """
-        clip, recording = self._creation(text, create, namespace, options)
-        return self.find_or_create(clip, recording).audio
+        how, variant = split_options(options)
+        clip = self._memo.clip(text, namespace, variant)
+        return self.find_or_create(clip, lambda: recording_of(create(), **how)).audio
 
     def get_many(
         self, texts: Iterable[str], /, *, namespace: str = "", **variant: Any
@@ -132,28 +143,19 @@ class TextVerbs(ABC):
     def _named(
         self, pairs: Pairs, namespace: str, options: dict[str, Any]
     ) -> list[tuple[Clip, Recording]]:
-        how, variant = _split(options)
+        how, variant = split_options(options)
         items = pairs.items() if isinstance(pairs, Mapping) else pairs
         return [
             (self._memo.clip(text, namespace, variant), recording_of(audio, **how))
             for text, audio in items
         ]
 
-    def _creation(
-        self,
-        text: str,
-        create: Callable[[], Created],
-        namespace: str,
-        options: dict[str, Any],
-    ) -> tuple[Clip, Callable[[], Recording]]:
-        how, variant = _split(options)
-        clip = self._memo.clip(text, namespace, variant)
-        return clip, lambda: recording_of(create(), **how)
 
-
-def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of a put, and the variant."""
+def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a put, and the variant. A wrong one is told before anything is paid for."""
     how = {name: options[name] for name in _PUT_OPTIONS if name in options}
+    if how:
+        life_from(0, recording_of(b"", **how).ttl_seconds, default_ms=0, stale_ms=0)
     return how, {name: value for name, value in options.items() if name not in how}
 
 
@@ -164,12 +166,12 @@ def recording_of(
     ttl_seconds: Ttl = None,
     tags: Iterable[str] = (),
 ) -> Recording:
-    """Audio with what is said of it; a Recording is taken as it is.
+    """Audio with what is said of it; a Recording says it itself.
 
     Raises TypeError or ValueError that names the field.
     """
     if isinstance(created, Recording):
-        return created
+        return replace(created, audio=as_audio(created.audio))
     return Recording(
         audio=as_audio(created),
         content_type=as_content_type(content_type),

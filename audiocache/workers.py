@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Final, Protocol, TypeVar
 
 from audiocache.forks import renew_in_child
 
@@ -32,43 +32,48 @@ class Workers:
         self._name = name
         self._max_threads = max_threads
         self._pool: ThreadPoolExecutor | None
-        self._threads: int
+        self._threads: set[int]
+        self._jobs: set[Future[Any]]
         self._lock: threading.Lock
         self.after_fork()
         renew_in_child(self)
 
     def submit(self, call: Callable[[], R]) -> Future[R]:
         """Run `call` on a thread of ours, in a copy of the caller's context."""
-        return self._start().submit(contextvars.copy_context().run, call)
+        job = self._start().submit(contextvars.copy_context().run, call)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return job
 
     def close(self, farewell: Callable[[], None]) -> None:
         """Finish what runs, let every thread say `farewell`, end them. May be used again."""
         with self._lock:
             pool, self._pool = self._pool, None
-            threads, self._threads = self._threads, 0
+            threads, self._threads = self._threads, set()
+            jobs, self._jobs = self._jobs, set()
         if pool is None:
             return
-        # Each farewell waits for all others, so that each thread gets exactly one.
-        gathering = threading.Barrier(max(threads, 1))
-        for _ in range(threads):
-            pool.submit(_part, gathering, farewell)
+        wait(list(jobs))
+        said: set[int] = set()
+        while threads - said:  # a thread that seemed busy a moment ago had another one started
+            # Each farewell waits for all others, so that each thread gets one.
+            gathering = threading.Barrier(len(threads))
+            wait([pool.submit(_part, gathering, farewell, said) for _ in range(gathering.parties)])
         pool.shutdown(wait=True)
 
     def _start(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(
-                    self._max_threads, self._name, initializer=self._count
+                    self._max_threads, self._name, _enter, (self._threads,)
                 )
             return self._pool
-
-    def _count(self) -> None:
-        self._threads += 1
 
     def after_fork(self) -> None:
         """Start anew: the pool's threads stayed in the parent."""
         self._pool = None
-        self._threads = 0
+        self._threads = set()
+        self._jobs = set()
         self._lock = threading.Lock()
 
 
@@ -88,9 +93,12 @@ class Inline:
         """Nothing to end."""
 
 
-def _part(gathering: threading.Barrier, farewell: Callable[[], None]) -> None:
-    try:
-        gathering.wait(timeout=5)
-    except threading.BrokenBarrierError:
-        return
-    farewell()
+def _enter(threads: set[int]) -> None:
+    threads.add(threading.get_ident())
+
+
+def _part(gathering: threading.Barrier, farewell: Callable[[], None], said: set[int]) -> None:
+    gathering.wait()
+    if threading.get_ident() not in said:
+        said.add(threading.get_ident())
+        farewell()

@@ -16,10 +16,12 @@ class TTSAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect signals of Django, nothing else."""
+        from audiocache import warmers
         from audiocache.management import registry
         from tts import checks  # noqa: F401 - registers itself
         from tts.service import reset_on_change
 
+        warmers.register("tts", "tts.warming.warm_stored_phrases")
         registry.register("warm", "tts.management.warm.Warm")
         registry.register("explain", "tts.management.explain.Explain")
         setting_changed.connect(reset_on_change, dispatch_uid="tts.reset_on_change")

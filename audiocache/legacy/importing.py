@@ -63,8 +63,9 @@ def import_file(
     """Bring the rows of an earlier cache's file into the table on `alias`; may be repeated.
 
     An entry that is there already is left as it is. `zone`: of the file's times, None is this
-    process's. `before` is called once the file has been recognised, before the first query. Raises LegacyFileError, and TypeError or ValueError for the variant and the
-    namespace, before anything is written.
+    process's. `before` is called once the file is recognised, before the first query. Raises
+    LegacyFileError, and TypeError or ValueError for the variant and the namespace, before
+    anything is written.
     """
     naming = Naming.of(variant or {}, namespace)
     with closing(LegacyFile(Path(path), zone)) as source:

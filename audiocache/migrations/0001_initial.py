@@ -120,6 +120,11 @@ class Migration(migrations.Migration):
                         fields=["used", "id"],
                         name="audiocache_lru",
                     ),
+                    models.Index(
+                        condition=models.Q(("pinned", True)),
+                        fields=["id"],
+                        name="audiocache_pinned",
+                    ),
                     models.Index(fields=["expires"], name="audiocache_expires"),
                     models.Index(fields=["provider", "model", "voice"], name="audiocache_voice"),
                 ],

@@ -53,7 +53,7 @@ class Warm(Subcommand):
         _check(options)
         service = get_tts_service()
         reading = _read(options)
-        plan = plan_of(service, reading.phrases, options["namespace"])
+        plan = _plan(service, reading, options["namespace"])
         self._refuse(service, reading, plan, options)
         run = Run(plan, reading.left_out)
         self._go(run, service, options["namespace"])
@@ -116,6 +116,13 @@ def _read(options: dict[str, Any]) -> Reading:
     if reading.problems:
         raise CommandError(_listed("Nothing was done", reading.problems))
     return reading
+
+
+def _plan(service: TTSService, reading: Reading, namespace: str) -> Plan:
+    try:
+        return plan_of(service, reading.phrases, namespace)
+    except KeyboardInterrupt:
+        raise CommandError("Interrupted before the first.", returncode=INTERRUPTED) from None
 
 
 def _kept(defaults: dict[str, Any]) -> Iterator[Phrase]:

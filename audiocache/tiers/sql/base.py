@@ -48,7 +48,7 @@ class Dialect:
         replaces what has expired.
         """
         row = f"({self._marks(len(WRITTEN))})"
-        changes = ", ".join(f"{name} = excluded.{name}" for name in WRITTEN)
+        changes = ", ".join(map(self._change, WRITTEN))
         return (
             f"INSERT INTO audiocache_entry ({', '.join(WRITTEN)}, hits, pinned, revision,"
             f" storage_name, audio_sha256) VALUES "
@@ -62,14 +62,17 @@ class Dialect:
 
     false = "FALSE"
 
+    def _change(self, name: str) -> str:
+        """What a replacement does to a column: an entry that is pinned has no end."""
+        if name in {"expires", "keep_until"}:
+            kept = f"CASE WHEN audiocache_entry.pinned THEN audiocache_entry.{name}"
+            return f"{name} = {kept} ELSE excluded.{name} END"
+        return f"{name} = excluded.{name}"
+
     def add_tags(self, number: int) -> str:
         """Insert so many (tag, key) pairs."""
         pairs = ", ".join([f"({self._marks(2)})"] * number)
         return f"INSERT INTO audiocache_tag (tag, key) VALUES {pairs} ON CONFLICT DO NOTHING"
-
-    def delete_tags(self, number: int) -> str:
-        """Forget the tags of so many keys."""
-        return f"DELETE FROM audiocache_tag WHERE key IN ({self._marks(number)})"
 
     def delete_keys(self, number: int) -> str:
         """Delete so many keys; those that were there."""
@@ -99,8 +102,11 @@ class Dialect:
         return self._delete(where, limit=True)
 
     def _delete(self, where: str, *, limit: bool = False) -> str:
-        """Rows are chosen in a sub-select, in one order, so that two deletes cannot deadlock."""
-        chosen = f"SELECT id FROM audiocache_entry WHERE {where} ORDER BY id"
+        """Rows are chosen in a sub-select, which can be limited, and can pass over locked ones.
+
+        Without an order: by id, the database would look for the few expired among all rows.
+        """
+        chosen = f"SELECT id FROM audiocache_entry WHERE {where}"
         return (
             f"DELETE FROM audiocache_entry WHERE id IN ({chosen}"
             f"{f' LIMIT {self.mark}' if limit else ''}{self.lock_rows}) RETURNING key"

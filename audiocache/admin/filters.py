@@ -1,0 +1,149 @@
+"""Filters of the list. Their choices are fixed, or led to by an index: no look at every row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from audiocache.clock import now_ms
+from audiocache.conf import KIB, MIB
+from audiocache.content_types import EXTENSIONS
+from audiocache.finding import Kind, kinds
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django_stubs_ext import StrPromise
+
+    from audiocache.models import AudioCacheEntry
+
+    Rows = QuerySet[AudioCacheEntry]
+    Choices = Iterable[tuple[str, "StrPromise | str"]]
+
+OTHER: Final = "other"
+DAY_MS: Final = 24 * 3_600_000
+
+
+class FixedFilter(admin.SimpleListFilter):
+    """A filter with `choices_` that are the same for every table."""
+
+    choices_: ClassVar[Any]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002
+        """The choices."""
+        return list(self.choices_)
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002
+        """The rows of the choice; all when none is made, or one that does not exist."""
+        value = self.value()
+        known = value is not None and value in dict(self.choices_)
+        return queryset.filter(self.question(str(value))) if known else queryset
+
+    if TYPE_CHECKING:
+
+        def question(self, value: str) -> Q:
+            """What a choice asks of a row."""
+
+
+class StateFilter(FixedFilter):
+    """Fresh; stale: kept to be served when the provider fails; or past its time."""
+
+    title = _("state")
+    parameter_name = "state"
+    choices_ = (
+        ("fresh", _("Fresh")),
+        ("soon", _("Expires within a day")),
+        ("stale", _("Stale")),
+        ("expired", _("Expired")),
+    )
+
+    def question(self, value: str) -> Q:
+        """By the two instants of an entry."""
+        now = now_ms()
+        return {
+            "fresh": Q(expires__gt=now),
+            "soon": Q(expires__gt=now, expires__lte=now + DAY_MS),
+            "stale": Q(expires__lte=now, keep_until__gt=now),
+            "expired": Q(keep_until__lte=now),
+        }[value]
+
+
+class PinnedFilter(FixedFilter):
+    """Pinned or not."""
+
+    title = _("pinned")
+    parameter_name = "pinned"
+    choices_ = (("yes", _("Yes")), ("no", _("No")))
+
+    def question(self, value: str) -> Q:
+        """By the mark."""
+        return Q(pinned=value == "yes")
+
+
+class ContentTypeFilter(FixedFilter):
+    """One of the kinds of audio that are known here, or any other."""
+
+    title = _("content type")
+    parameter_name = "type"
+    choices_ = (*((name, name) for name in EXTENSIONS), (OTHER, _("Other")))
+
+    def question(self, value: str) -> Q:
+        """By equality."""
+        return ~Q(content_type__in=EXTENSIONS) if value == OTHER else Q(content_type=value)
+
+
+class SizeFilter(FixedFilter):
+    """Four classes of size."""
+
+    title = _("size")
+    parameter_name = "size"
+    choices_ = (
+        ("small", _("Below 16 KiB")),
+        ("medium", _("16 to 256 KiB")),
+        ("large", _("256 KiB to 1 MiB")),
+        ("huge", _("1 MiB and above")),
+    )
+
+    def question(self, value: str) -> Q:
+        """By the bytes of audio."""
+        return {
+            "small": Q(size__lt=16 * KIB),
+            "medium": Q(size__gte=16 * KIB, size__lt=256 * KIB),
+            "large": Q(size__gte=256 * KIB, size__lt=MIB),
+            "huge": Q(size__gte=MIB),
+        }[value]
+
+
+class VoiceFilter(admin.SimpleListFilter):
+    """A provider, or one of its voices."""
+
+    title = _("provider and voice")
+    parameter_name = "voice"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002
+        """Each provider, and behind it its voices; a value is the list of their names."""
+        choices: dict[str, str] = {}
+        for kind in kinds():
+            choices[json.dumps([kind.provider])] = kind.provider or "-"
+            choices[json.dumps(kind)] = " · ".join(name or "-" for name in kind)
+        return list(choices.items()) if len(choices) > 2 else []
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002
+        """Equality on the first columns of an index."""
+        names = _names(self.value())
+        return queryset.filter(**dict(zip(Kind._fields, names, strict=False)))
+
+
+def _names(value: str | None) -> list[str]:
+    """The names in a choice; none when it is not one."""
+    try:
+        names = json.loads(value or "[]")
+    except ValueError:
+        return []
+    fits = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if fits and len(names) in {1, len(Kind._fields)} else []

@@ -1,0 +1,69 @@
+"""audiocache cleanup: for cron, what the Celery task does."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from audiocache import rollup
+from audiocache.builder import get_audio_cache
+from audiocache.cache import MultiTierAudioCache
+from audiocache.celery import CLEANUP, ROLLUP
+from audiocache.conf import PERSISTENT
+from audiocache.leases import only_one
+from audiocache.management.subcommand import Subcommand, add_json
+
+
+class Cleanup(Subcommand):
+    """One run at a time, whoever started it."""
+
+    help = "Remove entries past their time from every tier."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """--rollup and --json"""
+        parser.add_argument(
+            "--rollup", action="store_true", help="fold hourly counters into days as well"
+        )
+        add_json(parser)
+
+    def handle(self, **options: Any) -> None:
+        """Clean up and tell how many by tier."""
+        cache = get_audio_cache()
+        done: dict[str, Any] = {"removed": _clean_up(cache)}
+        if options["rollup"]:
+            done["hours_folded"] = _roll_up(cache)
+        if options["json"]:
+            self.out.json(done)
+        else:
+            self._print(done)
+
+    def _print(self, done: dict[str, Any]) -> None:
+        if done["removed"] is None:
+            self.out.line("Another clean-up is at work; nothing to do.")
+        else:
+            self.out.facts("Entries past their time that were removed", done["removed"].items())
+        if "hours_folded" in done:
+            hours = done["hours_folded"]
+            folded = "Another is at work." if hours is None else f"{hours:,} hourly counters."
+            self.out.line(f"Folded into days: {folded}")
+
+
+def _clean_up(cache: MultiTierAudioCache) -> dict[str, int] | None:
+    with _alone(cache, CLEANUP) as held:
+        return cache.cleanup_expired() if held else None
+
+
+def _roll_up(cache: MultiTierAudioCache) -> int | None:
+    if PERSISTENT not in cache.tiers:
+        return 0
+    with _alone(cache, ROLLUP) as held:
+        if not held:
+            return None
+        cache.flush()
+        return rollup.roll_up()
+
+
+def _alone(cache: MultiTierAudioCache, name: str) -> AbstractContextManager[bool]:
+    """The task's lease; without a database tier there is no one to meet."""
+    return only_one(name) if PERSISTENT in cache.tiers else nullcontext(enter_result=True)

@@ -1,0 +1,109 @@
+"""System checks: each setting that is wrong or unwise, by name, without connecting."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.db import connections
+from pytest_django import Settings
+
+from audiocache import checks
+
+Check = Callable[..., list[str | None]]
+REDIS = "django_redis.cache.RedisCache"
+CALM = {"SOCKET_TIMEOUT": 0.25}
+
+
+@pytest.fixture
+def found(settings: Settings, own_aliases: None) -> Iterator[Check]:
+    """The ids that the checks find for these AUDIOCACHE settings."""
+
+    def check(**given: Any) -> list[str | None]:
+        settings.AUDIOCACHE = given
+        return [message.id for message in checks.check_settings()]
+
+    return check  # type: ignore[return-value]
+
+
+def test_the_defaults_are_well(found: Check) -> None:
+    assert found() == []
+    assert found(REDIS_URL="redis://localhost:1") == []
+
+
+def test_the_checks_are_registered(settings: Settings) -> None:
+    settings.AUDIOCACHE = {"TTL_HOURS": -1}
+    assert "audiocache.E001" in [message.id for message in run_checks()]
+
+
+def test_every_wrong_setting_is_a_message_of_its_own(settings: Settings) -> None:
+    settings.AUDIOCACHE = {"TTL_HOURS": -1, "BACKEND": "a; b"}
+    messages = checks.check_settings()
+    assert [message.id for message in messages] == ["audiocache.E001"] * 2
+    assert "CACHE_BACKEND: must be one of" in messages[0].msg
+    assert "CACHE_TTL_HOURS: must be at least 0" in messages[1].msg
+
+
+def test_an_alias_that_is_none(found: Check) -> None:
+    assert found(PERSISTENT_DATABASE="nowhere") == ["audiocache.E002"]
+    assert found(PERSISTENT_DATABASE="nowhere", BACKEND="memory") == []
+
+
+def test_a_database_that_is_neither_sqlite_nor_postgresql(
+    found: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(connections["default"]), "vendor", "oracle")
+    assert found(PERSISTENT_DATABASE="audiocache") == ["audiocache.E003"]
+
+
+def test_the_sites_own_connection(found: Check) -> None:
+    assert found(PERSISTENT_DATABASE="default") == ["audiocache.W001"]
+
+
+def test_a_redis_that_is_not_configured(found: Check) -> None:
+    assert found(BACKEND="redis") == ["audiocache.W002"]
+
+
+def test_a_missing_extra(found: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    assert importlib.util.find_spec("django_redis") is not None
+    assert found(REDIS_URL="redis://localhost:1") == ["audiocache.E004"]
+    assert found() == []
+
+
+def test_an_alias_of_caches(found: Check, settings: Settings) -> None:
+    assert found(REDIS_ALIAS="nowhere") == ["audiocache.E005"]
+    site = {"BACKEND": REDIS, "LOCATION": "redis://localhost:1"}
+    settings.CACHES = settings.CACHES | {"slow": site, "calm": {**site, "OPTIONS": CALM}}
+    assert found(REDIS_ALIAS="slow") == ["audiocache.W003"]
+    assert found(REDIS_ALIAS="calm") == []
+
+
+@pytest.mark.parametrize("name", ["MEMORY_MAX_SIZE", "MEMORY_MAX_MB"])
+def test_a_memory_that_holds_nothing(found: Check, name: str) -> None:
+    assert found(**{name: 0}) == ["audiocache.W004"]
+
+
+def test_an_alias_for_memory_that_is_another_backend(found: Check, settings: Settings) -> None:
+    assert found(MEMORY_ALIAS="default") == ["audiocache.W005"]
+    ours = {"BACKEND": "audiocache.backends.MemoryCache", "LOCATION": "checks"}
+    settings.CACHES = settings.CACHES | {"ours": ours}
+    assert found(MEMORY_ALIAS="ours") == []
+
+
+def test_a_table_without_a_limit(found: Check) -> None:
+    assert found(PERSISTENT_MAX_SIZE=0, PERSISTENT_MAX_MB=0) == ["audiocache.W006"]
+    assert found(PERSISTENT_MAX_SIZE=0) == []
+
+
+def test_a_table_smaller_than_memory(found: Check) -> None:
+    assert found(PERSISTENT_MAX_MB=10) == ["audiocache.W007"]
+    assert found(PERSISTENT_MAX_MB=10, MEMORY_MAX_MB=5) == []
+
+
+def test_the_checks_connect_to_nothing(found: Check) -> None:
+    """No test database was asked for: a query would raise."""
+    assert found(REDIS_URL="redis://localhost:1", PERSISTENT_DATABASE="audiocache_pg") == []

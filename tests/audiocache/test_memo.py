@@ -1,0 +1,93 @@
+"""The memory of clips already named: right under all equalities of Python, and bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils.functional import lazystr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audiocache import memo as memo_module
+from audiocache.keys import clip_of
+from audiocache.memo import MAX_CLIPS, MAX_TEXT, ClipMemo
+
+
+@pytest.fixture
+def memo() -> ClipMemo:
+    return ClipMemo()
+
+
+def test_a_clip_is_named_once(memo: ClipMemo, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = memo.clip("Hello", "", {"voice": "nova"})
+    assert memo.clip("Hello", "", {"voice": "nova"}) is clip
+    bare = memo.clip("Hello", "", {})
+
+    def fail(*_: object) -> None:
+        raise AssertionError("named anew")
+
+    monkeypatch.setattr(memo_module, "clip_of", fail)
+    assert memo.clip("Hello", "", {"voice": "nova"}) is clip
+    assert memo.clip("Hello", "", {}) is bare
+
+
+EQUAL_TO_PYTHON: list[Any] = [1, 1.0, True, "1", 0, 0.0, False, -0.0, "", None]
+
+
+@pytest.mark.parametrize("first", EQUAL_TO_PYTHON, ids=repr)
+@pytest.mark.parametrize("second", EQUAL_TO_PYTHON, ids=repr)
+def test_values_that_python_holds_equal_are_not_confused(
+    memo: ClipMemo, first: object, second: object
+) -> None:
+    memo.clip("Hello", "", {"x": first})
+    assert memo.clip("Hello", "", {"x": second}) == clip_of("Hello", {"x": second})
+
+
+CASES = st.tuples(
+    st.sampled_from(["a", "b", " a"]),
+    st.sampled_from(["", "n", "a"]),
+    st.dictionaries(
+        st.sampled_from(["x", "y"]),
+        st.sampled_from([True, 1, 1.0, "a", None, [1], [True], {"x": 1}, {"x": True}]),
+    ),
+)
+
+
+@given(st.lists(CASES))
+def test_the_memory_never_answers_another_clip(
+    asked: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    memo = ClipMemo()
+    for text, namespace, variant in asked:
+        assert memo.clip(text, namespace, variant) == clip_of(text, variant, namespace)
+
+
+def test_a_variant_and_a_namespace_are_not_confused(memo: ClipMemo) -> None:
+    memo.clip("a", "x", {})
+    with pytest.raises(TypeError):
+        memo.clip("a", ("x", 1), {})  # type: ignore[arg-type]
+
+
+def test_what_is_refused_is_refused_again(memo: ClipMemo) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="text must not be empty"):
+            memo.clip(" ", "", {})
+        with pytest.raises(TypeError, match="text must be str"):
+            memo.clip(["a"], "", {})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="x must be"):
+            memo.clip("a", "", {"x": b"bytes"})
+
+
+def test_a_translation_that_waits_for_its_language_is_its_text(memo: ClipMemo) -> None:
+    assert memo.clip(lazystr("Hello"), "", {}) == clip_of("Hello")  # type: ignore[arg-type]
+
+
+def test_it_is_bounded_in_number_and_holds_no_long_text(memo: ClipMemo) -> None:
+    for number in range(MAX_CLIPS + 10):
+        memo.clip(f"text {number}", "", {})
+        assert len(memo._clips) <= MAX_CLIPS
+    before = len(memo._clips)
+    memo.clip("x" * MAX_TEXT, "", {})
+    memo.clip("y" * (MAX_TEXT + 1), "", {})
+    assert len(memo._clips) == before + 1

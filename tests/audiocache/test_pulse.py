@@ -1,0 +1,173 @@
+"""The one background thread: lazy, held weakly, outliving errors, stopped, and new in a child."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from audiocache.pulse import Pulse
+
+NAME = "audiocache-pulse"
+
+
+class Work:
+    def __init__(self, times: int = 1, error: Exception | None = None) -> None:
+        self.done = 0
+        self.threads: set[str] = set()
+        self.enough = threading.Event()
+        self._times, self._error = times, error
+
+    def beat(self) -> None:
+        self.done += 1
+        self.threads.add(threading.current_thread().name)
+        if self.done >= self._times:
+            self.enough.set()
+        if self._error:
+            raise self._error
+
+
+@pytest.fixture
+def pulse() -> Iterator[Pulse]:
+    pulse = Pulse()
+    yield pulse
+    pulse.stop()
+    assert not pulse.running
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == NAME]
+
+
+def test_nothing_starts_by_itself(pulse: Pulse) -> None:
+    before = threads()
+    pulse.ensure()
+    assert not pulse.running
+    pulse.every(1, Work().beat)
+    assert not pulse.running
+    assert threads() == before
+
+
+def test_work_is_done_again_and_again_by_one_thread(pulse: Pulse) -> None:
+    fast, other = Work(times=3), Work(times=2)
+    pulse.every(0.01, fast.beat)
+    pulse.every(0.01, other.beat)
+    for _ in range(5):
+        pulse.ensure()
+    assert fast.enough.wait(10)
+    assert other.enough.wait(10)
+    assert fast.threads == {NAME}
+    assert pulse.running
+
+
+def test_one_failing_work_does_not_end_the_others(
+    pulse: Pulse, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = Work(error=ValueError("no")), Work(times=3)
+    pulse.every(0.01, bad.beat)
+    pulse.every(0.01, good.beat)
+    pulse.ensure()
+    assert good.enough.wait(10)
+    assert "background work failed work=Work.beat" in caplog.text
+
+
+def test_a_cache_that_is_gone_is_not_kept_alive(pulse: Pulse) -> None:
+    gone, there = Work(), Work(times=2)
+    pulse.every(0.01, gone.beat)
+    pulse.every(0.01, there.beat)
+    del gone
+    gc.collect()
+    pulse.ensure()
+    assert there.enough.wait(10)
+    assert len(pulse._beats) == 1
+
+
+def test_stopping_does_all_work_once_more_here(pulse: Pulse) -> None:
+    work = Work()
+    pulse.every(3600, work.beat)
+    pulse.ensure()
+    pulse.stop()
+    assert (work.done, work.threads) == (1, {threading.current_thread().name})
+    pulse.stop()
+    assert work.done == 1
+    pulse.ensure()
+    assert pulse.running
+
+
+def test_a_work_may_stop_the_pulse_it_runs_on(pulse: Pulse) -> None:
+    ended = threading.Event()
+
+    class Last:
+        def beat(self) -> None:
+            pulse.stop()
+            ended.set()
+
+    last = Last()
+    pulse.every(0.01, last.beat)
+    pulse.ensure()
+    assert ended.wait(10)
+    assert not pulse.running
+
+
+def test_in_a_child_it_starts_again() -> None:
+    pulse = Pulse()
+    work = Work()
+    pulse.every(3600, work.beat)
+    pulse.ensure()
+    [thread] = [one for one in threads() if one is pulse._thread]
+    wake = pulse._wake
+    pulse.after_fork()
+    after = pulse.running
+    pulse.ensure()
+    assert (after, pulse.running) == (False, True)
+    pulse.stop()
+    wake.set()
+    thread.join(10)
+
+
+FORKING = """
+import os, threading, time
+from audiocache.pulse import pulse
+
+class Work:
+    def beat(self):
+        os.write(1, b"%d " % os.getpid())
+
+work = Work()
+pulse.every(0.01, work.beat)
+pulse.ensure()
+child = os.fork()
+if child == 0:
+    assert not pulse.running
+    pulse.ensure()
+    time.sleep(0.3)
+    assert sum(thread.name == "audiocache-pulse" for thread in threading.enumerate()) == 1
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print(child, os.getpid())
+"""
+
+
+def test_parent_and_child_each_have_their_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING], capture_output=True, text=True, check=True
+    )
+    *beats, child, parent = done.stdout.split()
+    assert beats.count(child) > 2
+    assert beats.count(parent) > 2
+
+
+def test_at_the_end_of_the_process_all_work_is_done_once_more() -> None:
+    program = (
+        "from audiocache.pulse import pulse\n"
+        "class Work:\n    def beat(self): print('flushed')\n"
+        "work = Work()\npulse.every(3600, work.beat)\npulse.ensure()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["flushed"]

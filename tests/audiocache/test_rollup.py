@@ -1,0 +1,72 @@
+"""Hours become days, and days of long ago are forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from django.db import connections
+
+from audiocache.database import default_alias
+from audiocache.models import Count
+from audiocache.rollup import DAY_MS, KEEP_DAYS, KEEP_HOURS_DAYS, roll_up
+
+HOUR_MS = 3_600_000
+TODAY = 20_000 * DAY_MS
+OLD = TODAY - (KEEP_HOURS_DAYS + 3) * DAY_MS
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "audiocache"])
+
+
+def count(resolution: str, period: int, value: int = 1, name: str = "memory.hits") -> None:
+    Count.objects.create(name=name, resolution=resolution, period=period, value=value)
+
+
+def rows(resolution: str) -> list[tuple[str, int, int]]:
+    found = Count.objects.filter(resolution=resolution).order_by("period", "name")
+    return [(row.name, row.period, row.value) for row in found]
+
+
+def test_old_hours_are_folded_into_their_days_and_new_ones_stay() -> None:
+    old = TODAY - (KEEP_HOURS_DAYS + 1) * DAY_MS
+    for hour in range(24):
+        count("h", old + hour * HOUR_MS, value=2)
+    count("h", old, value=5, name="memory.misses")
+    count("h", TODAY - HOUR_MS, value=7)
+    count("a", 0, value=100)
+    assert roll_up(TODAY + 5) == 25
+    assert rows("d") == [("memory.hits", old, 48), ("memory.misses", old, 5)]
+    assert rows("h") == [("memory.hits", TODAY - HOUR_MS, 7)]
+    assert rows("a") == [("memory.hits", 0, 100)]
+
+
+def test_run_again_nothing_is_folded_twice_and_late_hours_are_added() -> None:
+    old = TODAY - (KEEP_HOURS_DAYS + 1) * DAY_MS
+    count("h", old, value=2)
+    assert (roll_up(TODAY), roll_up(TODAY)) == (1, 0)
+    count("h", old + HOUR_MS, value=3)
+    assert roll_up(TODAY) == 1
+    assert rows("d") == [("memory.hits", old, 5)]
+
+
+def test_days_of_long_ago_are_forgotten() -> None:
+    count("d", TODAY - (KEEP_DAYS + 1) * DAY_MS)
+    count("d", TODAY - KEEP_DAYS * DAY_MS)
+    roll_up(TODAY)
+    assert len(rows("d")) == 1
+
+
+def test_more_hours_than_a_statement_takes_values_are_folded() -> None:
+    connection = connections[default_alias()]
+    for hour in range(60):
+        Count.objects.bulk_create(
+            Count(name=f"n{n}", resolution="h", period=OLD + hour * HOUR_MS, value=1)
+            for n in range(5)
+        )
+    before = connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 100)
+    try:
+        assert roll_up(TODAY) == 300
+    finally:
+        connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
+    assert rows("h") == []
+    assert sum(value for _, _, value in rows("d")) == 300

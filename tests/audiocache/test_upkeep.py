@@ -1,0 +1,174 @@
+"""Counters and hit times are written in batches: by the pulse, when asked, and never twice."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from audiocache import ladder, upkeep
+from audiocache.exceptions import TierUnavailable
+from audiocache.lru import ByteLRU
+from audiocache.models import AudioCacheEntry
+from audiocache.pulse import pulse
+from audiocache.tiers.memory import MemoryTier
+from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
+from tests.factories import NOW, FakeClock
+
+
+class Kept(MemoryTier):
+    """A tier that keeps counters, and may refuse to."""
+
+    keeps_counts = True
+    inline = False
+    name = "persistent"
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(ByteLRU(100, 10**6, clock=clock), clock)
+        self.totals: dict[str, int] = {}
+        self.touches: list[dict[str, int]] = []
+        self.broken = False
+
+    def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:
+        if self.broken:
+            raise TierUnavailable("gone")
+        for name, delta in deltas.items():
+            self.totals[name] = self.totals.get(name, 0) + delta
+        return True
+
+    def read_counts(self) -> dict[str, int]:
+        return dict(self.totals)
+
+    def touched(self, hits: Mapping[str, int], now: int) -> None:
+        self.touches.append(dict(hits))
+
+
+@pytest.fixture
+def kept(clock: FakeClock) -> Kept:
+    return Kept(clock)
+
+
+def test_each_count_is_written_once(new_cache: NewCache, new_tier: NewTier, kept: Kept) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.put("a", b"1")
+    cache.get("a")
+    cache.flush()
+    assert (kept.totals["memory.hits"], kept.totals["memory.puts"]) == (1, 1)
+    cache.flush()
+    assert kept.totals["memory.hits"] == 1
+    cache.get("a")
+    assert cache.get_installation_stats()["memory.hits"] == 2
+    assert 0 not in kept.totals.values()
+
+
+def test_what_could_not_be_written_is_kept_for_the_next_time(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.put("a", b"1")
+    cache.get("a")
+    kept.broken = True
+    cache.flush()
+    assert kept.totals == {}
+    kept.broken = False
+    cache.get("a")
+    cache.ladder.rungs[1].circuit.worked()
+    cache.flush()
+    assert kept.totals["memory.hits"] == 2
+
+
+def test_hits_are_told_in_the_order_of_their_last_use(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    keys = {text: cache.put(text, b"1") for text in "abc"}
+    for text in "abca":
+        cache.get(text)
+    assert kept.touches == []
+    cache.flush()
+    assert list(kept.touches[0].items()) == [(keys["b"], 1), (keys["c"], 1), (keys["a"], 2)]
+    cache.flush()
+    assert len(kept.touches) == 1
+
+
+def test_the_hits_remembered_are_bounded(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "MAX_TOUCHES", 50)
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.put("a", b"1")
+    for _ in range(60):
+        cache.get("a")
+    cache.flush()
+    assert sum(kept.touches[0].values()) == 50
+
+
+def test_two_that_flush_at_once_share_what_there_is(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+
+    class Emptied(deque[str]):
+        def __len__(self) -> int:
+            return 3
+
+    cache.ladder._touches = Emptied(["00" * 32])
+    cache.ladder.flush_touches()
+    assert kept.touches == [{"00" * 32: 1}]
+    cache.ladder.forget_touches()
+    cache.ladder._touches = deque()
+
+
+def test_a_child_writes_nothing_that_its_parent_counted(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.put("a", b"1")
+    cache.get("a")
+    cache._upkeep._lock.acquire()  # by a thread that the child does not have
+    cache._upkeep.after_fork()
+    cache.get("absent")
+    cache.flush()
+    assert kept.totals == {"memory.misses": 1, "persistent.misses": 1}
+    assert kept.touches == []
+
+
+def test_losses_of_tiers_are_counted_too(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory", max_bytes=1), kept])
+    cache.put("a", b"large")
+    cache.flush()
+    assert kept.totals["memory.oversize"] == 1
+
+
+def test_memory_alone_needs_no_pulse(new_cache: NewCache, new_tier: NewTier) -> None:
+    cache = new_cache(tiers=[new_tier("memory")])
+    cache.put("a", b"1")
+    cache.get("absent")
+    cache.clear()
+    assert not pulse.running
+    assert cache.get_installation_stats() == {}
+
+
+@ON_SQLITE
+def test_the_pulse_writes_what_was_counted(
+    new_cache: NewCache, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    monkeypatch.setattr(upkeep, "FLUSH_SECONDS", 0.02)
+    cache = new_cache("sqlite")
+    before = pulse.running
+    cache.put("a", b"1")
+    assert (before, pulse.running) == (False, True)
+    clock.now += 5
+    cache.get("a")
+    rows = AudioCacheEntry.objects
+    found: Any = None
+    for _ in range(1000):
+        found = rows.get()
+        if found.hits:
+            break
+        pulse._wake.wait(0.01)
+    assert (found.hits, found.used) == (1, NOW + 5)

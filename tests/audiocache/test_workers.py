@@ -1,0 +1,112 @@
+"""Threads of ours: lazy, bounded, with the caller's context, and each says farewell."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+
+import pytest
+
+from audiocache.workers import Inline, Workers
+
+COLOUR = contextvars.ContextVar("colour", default="none")
+
+
+def names() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
+def test_nothing_is_started_before_the_first_call() -> None:
+    before = names()
+    workers = Workers()
+    assert names() == before
+    workers.close(lambda: None)
+    assert names() == before
+
+
+def test_a_call_runs_on_a_thread_of_ours_with_the_callers_context() -> None:
+    workers = Workers()
+    COLOUR.set("red")
+    name, colour = workers.submit(lambda: (threading.current_thread().name, COLOUR.get())).result()
+    assert name.startswith("audiocache")
+    assert colour == "red"
+    workers.submit(lambda: COLOUR.set("blue")).result()
+    assert workers.submit(COLOUR.get).result() == "red"
+    workers.close(lambda: None)
+
+
+def test_there_are_no_more_threads_than_allowed() -> None:
+    workers = Workers(max_threads=3)
+    busy = threading.Barrier(3)
+    found = [workers.submit(lambda: (busy.wait(10), threading.get_ident())[1]) for _ in range(9)]
+    assert len({future.result(10) for future in found}) == 3
+    workers.close(lambda: None)
+
+
+def test_every_thread_says_farewell_once_and_all_end() -> None:
+    workers = Workers(max_threads=4)
+    busy = threading.Barrier(4)
+    used = {workers.submit(lambda: (busy.wait(10), threading.get_ident())[1]) for _ in range(4)}
+    idents = {future.result(10) for future in used}
+    said: list[int] = []
+    workers.close(lambda: said.append(threading.get_ident()))
+    assert sorted(said) == sorted(idents)
+    assert not idents & {thread.ident for thread in threading.enumerate()}
+
+
+def test_what_runs_is_finished_before_the_end_and_its_thread_says_farewell() -> None:
+    workers = Workers()
+    begun, go = threading.Event(), threading.Event()
+
+    def job() -> int:
+        begun.set()
+        assert go.wait(10)
+        return threading.get_ident()
+
+    future = workers.submit(job)
+    assert begun.wait(10)
+    threading.Timer(0.05, go.set).start()
+    said: list[int] = []
+    workers.close(lambda: said.append(threading.get_ident()))
+    assert said.count(future.result(0)) == 1
+
+
+def test_a_farewell_that_fails_keeps_nobody() -> None:
+    workers = Workers()
+    workers.submit(lambda: None).result()
+    workers.close(lambda: 1 // 0)  # type: ignore[arg-type]
+    assert workers.submit(lambda: 5).result() == 5
+    workers.close(lambda: None)
+
+
+def test_after_its_end_it_may_be_used_again() -> None:
+    workers = Workers()
+    for _ in range(2):
+        assert workers.submit(lambda: 5).result() == 5
+        workers.close(lambda: None)
+
+
+def test_a_call_that_fails_tells_its_future() -> None:
+    workers = Workers()
+    for executor in (workers, Inline()):
+        with pytest.raises(ZeroDivisionError):
+            executor.submit(lambda: 1 // 0).result()
+    workers.close(lambda: None)
+
+
+def test_inline_runs_in_the_callers_thread_and_ends_nothing() -> None:
+    inline = Inline()
+    assert inline.submit(threading.get_ident).result() == threading.get_ident()
+    inline.close(lambda: pytest.fail("nobody is there to say farewell"))
+
+
+def test_in_a_child_the_threads_are_started_anew() -> None:
+    workers = Workers()
+    workers.submit(lambda: None).result()
+    pool = workers._pool
+    workers.after_fork()
+    assert workers.submit(lambda: 5).result() == 5
+    assert workers._pool is not pool
+    workers.close(lambda: None)
+    assert pool is not None
+    pool.shutdown()

@@ -1,0 +1,432 @@
+"""What is special about the database: totals, eviction, damage, schema, and its connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection as callers
+from django.db import connections, transaction
+from django.db.models import Sum
+from pytest_django import Settings
+
+from audiocache.conf import CacheConfig
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable
+from audiocache.models import AudioCacheEntry, Count, Tag, Total
+from audiocache.tiers import persistent
+from audiocache.tiers.persistent import EVICT_ROWS, SWEEP_ROWS, PersistentTier
+from tests.audiocache.conftest import ALIASES, ON_POSTGRESQL, ON_SQLITE, NewTier
+from tests.factories import HOUR, NOW, FakeClock, entry, row
+
+
+def alias(tier: PersistentTier) -> str:
+    return ALIASES[tier.vendor]
+
+
+def rows(tier: PersistentTier) -> Any:
+    return AudioCacheEntry.objects.using(alias(tier))
+
+
+def keys(tier: PersistentTier) -> set[str]:
+    return set(rows(tier).values_list("key", flat=True))
+
+
+def change(tier: PersistentTier, key: str, **fields: Any) -> None:
+    assert rows(tier).filter(key=key).update(**fields) == 1
+
+
+@contextmanager
+def without_table(tier: PersistentTier) -> Iterator[None]:
+    with connections[alias(tier)].cursor() as cursor:
+        cursor.execute("ALTER TABLE audiocache_entry RENAME TO away")
+    try:
+        yield
+    finally:
+        with connections[alias(tier)].cursor() as cursor:
+            cursor.execute("ALTER TABLE away RENAME TO audiocache_entry")
+
+
+# Totals and eviction
+
+
+def assert_totals(tier: PersistentTier) -> None:
+    sums = rows(tier).aggregate(bytes=Sum("size", default=0))
+    kept = Total.objects.using(alias(tier)).aggregate(
+        entries=Sum("entries", default=0), bytes=Sum("bytes", default=0)
+    )
+    assert kept == {"entries": rows(tier).count(), **sums}
+    assert (tier.stats()["entry_count"], tier.stats()["total_size_bytes"]) == (
+        kept["entries"],
+        kept["bytes"],
+    )
+
+
+def test_totals_equal_the_sum_over_the_rows(sql_tier: PersistentTier, clock: FakeClock) -> None:
+    sql_tier.put_many([entry(str(n), audio=bytes(n), ttl=1000) for n in range(30)])
+    assert_totals(sql_tier)
+    sql_tier.put_many([entry("7", audio=bytes(700)), entry("8", audio=b"")])
+    assert_totals(sql_tier)
+    sql_tier.remove_many([entry("9").key])
+    assert_totals(sql_tier)
+    clock.now += 1000
+    sql_tier.cleanup()
+    assert_totals(sql_tier)
+    sql_tier.clear()
+    assert_totals(sql_tier)
+    assert sql_tier.stats()["entry_count"] == 0
+
+
+def test_a_put_rolled_back_with_its_batch_changes_no_total(sql_tier: PersistentTier) -> None:
+    with transaction.atomic(using=alias(sql_tier)):
+        sql_tier.put_many([entry("a")])
+        transaction.set_rollback(True, using=alias(sql_tier))
+    assert keys(sql_tier) == set()
+    assert_totals(sql_tier)
+
+
+def test_the_least_recently_used_rows_leave_first(
+    new_tier: NewTier, sql_kind: str, clock: FakeClock
+) -> None:
+    tier = new_tier(sql_kind, max_entries=3)
+    entries = [entry(str(number)) for number in range(4)]
+    for one in entries[:3]:
+        tier.put_many([one])
+        clock.now += 1
+    tier.touched({entries[0].key: 1}, clock.now)
+    clock.now += 1
+    tier.put_many([entries[3]])
+    assert keys(tier) == {entries[0].key, entries[2].key, entries[3].key}
+    assert tier.counts["evicted"] == 1
+
+
+def test_rows_leave_until_the_bytes_fit(new_tier: NewTier, sql_kind: str, clock: FakeClock) -> None:
+    tier = new_tier(sql_kind, max_bytes=100)
+    for number in range(5):
+        tier.put_many([entry(str(number), audio=bytes(30))])
+        clock.now += 1
+    assert keys(tier) == {entry(str(number)).key for number in (2, 3, 4)}
+    tier.put_many([entry("large", audio=bytes(100))])
+    assert keys(tier) == {entry("large").key}
+
+
+def test_eviction_deletes_small_batches_and_tells_of_each(new_tier: NewTier, sql_kind: str) -> None:
+    new_tier(sql_kind).put_many([entry(str(number)) for number in range(200)])
+    tier = new_tier(sql_kind, max_entries=10)
+    batches: list[int] = []
+    tier.on_evict = lambda name, gone, reason: batches.append(len(gone))
+    tier.put_many([entry("one more")])
+    assert sum(batches) == 191
+    assert max(batches) == EVICT_ROWS
+    assert tier.stats()["entry_count"] == 10
+
+
+def test_pinned_rows_stay_and_when_only_they_are_left_eviction_ends(
+    new_tier: NewTier, sql_kind: str, clock: FakeClock
+) -> None:
+    tier = new_tier(sql_kind, max_entries=2)
+    pinned = [entry("1"), entry("2")]
+    tier.put_many(pinned)
+    rows(tier).update(pinned=True)
+    clock.now += 1
+    tier.put_many([entry("3")])
+    assert keys(tier) == {one.key for one in pinned}
+    tier.put_many([entry("4")])
+    assert keys(tier) == {one.key for one in pinned}
+
+
+def test_a_replaced_row_keeps_its_pin_and_hits_and_has_another_revision(
+    sql_tier: PersistentTier,
+) -> None:
+    made = entry("a")
+    sql_tier.put_many([made])
+    change(sql_tier, made.key, pinned=True, hits=7, audio_sha256="ab" * 32)
+    sql_tier.put_many([made._replace(audio=b"again")])
+    found = rows(sql_tier).get()
+    assert (found.pinned, found.hits, found.revision) == (True, 7, 2)
+    assert found.audio_sha256 == ""
+
+
+def test_without_limits_nothing_is_evicted(new_tier: NewTier, sql_kind: str) -> None:
+    tier = new_tier(sql_kind, max_bytes=0)
+    tier.put_many([entry(str(number), audio=bytes(10_000)) for number in range(120)])
+    assert tier.stats()["entry_count"] == 120
+    assert (tier.stats()["max_entries"], tier.stats()["max_bytes"]) == (None, None)
+
+
+def test_hits_are_added_and_the_last_use_never_goes_back(sql_tier: PersistentTier) -> None:
+    first, second = entry("1"), entry("2")
+    sql_tier.put_many([first, second])
+    sql_tier.touched({first.key: 2, second.key: 1}, NOW + 500)
+    sql_tier.touched({first.key: 3}, NOW + 100)
+    found = {each.key: (each.hits, each.used) for each in rows(sql_tier)}
+    assert found == {first.key: (5, NOW + 499), second.key: (1, NOW + 500)}
+
+
+def test_a_put_sweeps_a_handful_of_expired_rows_once_in_a_while(
+    sql_tier: PersistentTier, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql_tier.put_many([entry(str(number), ttl=10) for number in range(SWEEP_ROWS + 5)])
+    clock.now += 10
+    sql_tier._sweep_at = 0.0
+    sql_tier.put_many([entry("a")])
+    assert rows(sql_tier).count() == 6
+    sql_tier.put_many([entry("b")])
+    assert rows(sql_tier).count() == 7
+    assert sql_tier.counts["expired"] == SWEEP_ROWS
+    monkeypatch.setattr(persistent, "SWEEP_SECONDS", 0.0)
+    sql_tier._sweep_at = 0.0
+    sql_tier.put_many([entry("c")])
+    assert rows(sql_tier).count() == 3
+
+
+# Rows
+
+
+def test_the_labels_of_the_variant_have_columns_of_their_own(sql_tier: PersistentTier) -> None:
+    variant = {"provider": "espeak", "model": 2, "voice": "nova\x00", "language": "de", "speed": 1}
+    sql_tier.put_many([entry("a", parameters=variant, audio=bytes(12))])
+    found = rows(sql_tier).get()
+    assert (found.provider, found.model, found.voice) == ("espeak", "2", "nova")
+    assert (found.language, found.size, found.used) == ("de", 12, NOW)
+
+
+def test_tags_leave_with_their_entry(sql_tier: PersistentTier) -> None:
+    sql_tier.put_many([entry("a", tags=("x", "y")), entry("b", tags=("x",))])
+    sql_tier.remove_many([entry("a").key])
+    tags = Tag.objects.using(alias(sql_tier)).values_list("tag", "key")
+    assert set(tags) == {("x", entry("b").key)}
+
+
+def test_a_replaced_entry_has_left_its_tags(sql_tier: PersistentTier) -> None:
+    sql_tier.put_many([entry("a", tags=("old", "both"))])
+    sql_tier.put_many([entry("a", tags=("both", "new"))])
+    assert sql_tier.remove_group("tags", "old") == 0
+    assert sql_tier.remove_group("tags", "both") == 1
+
+
+def test_a_back_fill_that_was_not_taken_adds_no_tags(sql_tier: PersistentTier) -> None:
+    sql_tier.put_many([entry("a")])
+    sql_tier.put_many([entry("a", tags=("x",))], only_missing=True)
+    assert not Tag.objects.using(alias(sql_tier)).exists()
+
+
+def test_a_back_fill_replaces_what_has_expired(sql_tier: PersistentTier, clock: FakeClock) -> None:
+    sql_tier.put_many([entry("a", ttl=10, stale=1000)])
+    clock.now += 10
+    fresh = entry("a", created=clock.now, audio=b"fresh")
+    assert sql_tier.put_many([fresh], only_missing=True) == {fresh.key}
+    assert sql_tier.get(fresh.key) == fresh._replace(tier="persistent")
+
+
+@ON_SQLITE
+def test_a_row_that_people_made_is_found(new_tier: NewTier) -> None:
+    made = row("Hello")
+    found = new_tier("sqlite").get(made.key)
+    assert found is not None
+    assert (found.text, found.audio) == ("Hello", made.audio)
+
+
+def test_counters_are_kept_for_ever_and_by_the_hour(sql_tier: PersistentTier) -> None:
+    assert sql_tier.add_counts({"hits": 2}, NOW + 5)
+    assert sql_tier.add_counts({"hits": 3, "puts": 1}, NOW + HOUR)
+    assert sql_tier.read_counts() == {"hits": 5, "puts": 1}
+    hours = Count.objects.using(alias(sql_tier)).filter(resolution="h")
+    start = NOW - NOW % HOUR
+    assert set(hours.values_list("name", "period", "value")) == {
+        ("hits", start, 2),
+        ("hits", start + HOUR, 3),
+        ("puts", start + HOUR, 1),
+    }
+
+
+# Damage
+
+
+def flip(tier: PersistentTier, key: str) -> None:
+    audio = bytearray(rows(tier).get(key=key).audio)
+    audio[3] ^= 0x10
+    change(tier, key, audio=bytes(audio))
+
+
+def cut(tier: PersistentTier, key: str) -> None:
+    change(tier, key, audio=bytes(rows(tier).get(key=key).audio)[:-1])
+
+
+def swap(tier: PersistentTier, key: str) -> None:
+    change(tier, key, audio=b"<html>not what was stored</html>")
+
+
+def scribble(tier: PersistentTier, key: str) -> None:
+    change(tier, key, tags="no JSON")
+
+
+def other_json(tier: PersistentTier, key: str) -> None:
+    change(tier, key, tags="5")
+
+
+DAMAGES = [flip, cut, swap, scribble, other_json]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_row_is_a_counted_miss_and_deleted(
+    sql_tier: PersistentTier, damage: Callable[[PersistentTier, str], None]
+) -> None:
+    bad, good = entry("bad", tags=("t",)), entry("good")
+    sql_tier.put_many([bad, good])
+    damage(sql_tier, bad.key)
+    assert set(sql_tier.get_many([bad.key, good.key])) == {good.key}
+    assert sql_tier.counts["corrupt"] == 1
+    assert keys(sql_tier) == {good.key}
+    assert_totals(sql_tier)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("value", ["text", 5, 2**62], ids=str)
+def test_a_foreign_value_that_sqlite_lets_in_is_a_counted_miss_and_deleted(
+    new_tier: NewTier, value: str | int
+) -> None:
+    tier = new_tier("sqlite")
+    made = entry("a")
+    tier.put_many([made])
+    with connections[alias(tier)].cursor() as cursor:
+        cursor.execute("UPDATE audiocache_entry SET audio = %s", [value])
+    assert tier.get(made.key) is None
+    assert tier.counts["corrupt"] == 1
+    assert keys(tier) == set()
+
+
+def test_a_row_of_a_newer_schema_is_a_counted_miss_and_left_alone(
+    sql_tier: PersistentTier,
+) -> None:
+    made = entry("a")
+    sql_tier.put_many([made])
+    change(sql_tier, made.key, schema_version=2, audio=b"in a shape unknown here")
+    assert sql_tier.get(made.key) is None
+    assert sql_tier.counts["newer_schema"] == 1
+    assert sql_tier.has_many([made.key], NOW) == set()
+    assert sql_tier.put_many([made]) == set()
+    assert sql_tier.put_many([made], only_missing=True) == set()
+    sql_tier.clear()
+    assert bytes(rows(sql_tier).get().audio) == b"in a shape unknown here"
+    assert sql_tier.counts["corrupt"] == 0
+
+
+def test_a_row_whose_sound_lies_elsewhere_is_left_to_the_release_that_knows(
+    sql_tier: PersistentTier,
+) -> None:
+    made = entry("a")
+    sql_tier.put_many([made])
+    change(sql_tier, made.key, audio=None, storage_name="clips/a.wav")
+    assert sql_tier.get(made.key) is None
+    assert sql_tier.has_many([made.key], NOW) == set()
+    assert keys(sql_tier) == {made.key}
+
+
+# Trouble and the connection
+
+
+VERBS: dict[str, Callable[[PersistentTier], object]] = {
+    "get": lambda tier: tier.get(entry("a").key),
+    "has": lambda tier: tier.has_many([entry("a").key], NOW),
+    "put": lambda tier: tier.put_many([entry("a")]),
+    "put with tags": lambda tier: tier.put_many([entry("a", tags=("t",))]),
+    "back-fill": lambda tier: tier.put_many([entry("a")], only_missing=True),
+    "remove": lambda tier: tier.remove_many([entry("a").key]),
+    "remove group": lambda tier: tier.remove_group("tags", "t"),
+    "clear": lambda tier: tier.clear(),
+    "cleanup": lambda tier: tier.cleanup(),
+    "touched": lambda tier: tier.touched({entry("a").key: 1}, NOW),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_a_missing_table_is_a_tier_that_cannot_be_used(
+    sql_tier: PersistentTier, verb: Callable[[PersistentTier], object]
+) -> None:
+    with without_table(sql_tier), pytest.raises(TierUnavailable):
+        verb(sql_tier)
+    sql_tier.put_many([entry("a")])
+    assert keys(sql_tier) == {entry("a").key}
+
+
+@ON_SQLITE
+def test_a_locked_file_is_busy_and_no_outage(new_tier: NewTier) -> None:
+    tier = new_tier("sqlite")
+    tier.check()
+    connections[alias(tier)].connection.execute("PRAGMA busy_timeout = 10")
+    path = connections[alias(tier)].settings_dict["NAME"]
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TierBusy):
+            tier.put_many([entry("a")])
+        with pytest.raises(TierBusy):
+            tier.put_many([entry("a", tags=("t",))])
+    connections[alias(tier)].close()
+
+
+@ON_POSTGRESQL
+def test_a_value_that_the_database_refuses_is_an_error_of_this_tier(new_tier: NewTier) -> None:
+    tier = new_tier("postgresql")
+    with pytest.raises(TierError) as caught:
+        tier.put_many([entry("a", text="secret \x00 words")])
+    assert type(caught.value) is TierError
+    assert "secret" not in str(caught.value)
+
+
+def test_while_debug_is_on_no_text_or_sound_reaches_the_query_log(
+    sql_tier: PersistentTier, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.DEBUG = True
+    caplog.set_level("DEBUG")
+    secret = entry("a secret phrase", tags=("a secret tag",), audio=b"a secret sound")
+    sql_tier.put_many([secret])
+    assert sql_tier.get(secret.key) is not None
+    sql_tier.remove_group("tags", "a secret tag")
+    logged = f"{connections[alias(sql_tier)].queries} {caplog.text}"
+    assert "secret" not in logged
+    assert b"a secret sound".hex() not in logged
+
+
+def test_the_callers_connection_is_not_asked(
+    sql_tier: PersistentTier, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0, connection=callers):
+        sql_tier.put_many([entry("a", tags=("t",))])
+        sql_tier.get(entry("a").key)
+        sql_tier.clear()
+
+
+def test_closing_inside_a_transaction_leaves_that_usable(sql_tier: PersistentTier) -> None:
+    with transaction.atomic(using=alias(sql_tier)):
+        sql_tier.put_many([entry("a")])
+        sql_tier.close()
+        assert sql_tier.get(entry("a").key) is not None
+    assert keys(sql_tier) == {entry("a").key}
+
+
+def test_a_connection_that_was_lost_is_opened_anew(sql_tier: PersistentTier) -> None:
+    sql_tier.put_many([entry("a")])
+    sql_tier.close()
+    assert sql_tier.get(entry("a").key) is not None
+
+
+@ON_SQLITE
+def test_only_sqlite_tells_its_file(new_tier: NewTier) -> None:
+    tier = new_tier("sqlite")
+    assert tier.stats()["db_path"] == str(connections[alias(tier)].settings_dict["NAME"])
+    assert "db_path" not in new_tier("postgresql").unknown_stats()
+
+
+def test_its_alias_and_limits_come_from_the_configuration() -> None:
+    tier = PersistentTier.from_config(
+        CacheConfig(
+            persistent_database="audiocache_pg", persistent_max_size=5, persistent_max_mb=0.5
+        )
+    )
+    assert (tier.vendor, tier.max_entries, tier.max_bytes) == ("postgresql", 5, 2**19)
+    with pytest.raises(ImproperlyConfigured, match="'nowhere' is not an alias in DATABASES"):
+        PersistentTier.from_config(CacheConfig(persistent_database="nowhere"))

@@ -1,0 +1,1 @@
+"""A project whose own tests use `audiocache.testing`. Run by tests/audiocache/test_testing.py."""

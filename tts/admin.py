@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -21,13 +22,17 @@ else:
 
 @admin.register(WarmPhrase)
 class WarmPhraseAdmin(PhraseAdmin):
-    """List, search, switch on and off."""
+    """List, switch on and off. No search by text: it would stand in the address."""
 
-    list_display = ("__str__", "voice", "language", "enabled", "created")
+    list_display = ("beginning", "voice", "language", "enabled", "created")
     list_filter = ("enabled", "voice", "language")
-    search_fields = ("text", "voice")
     readonly_fields = ("created",)
     actions = ("enable", "disable")
+
+    @admin.display(description=_("text"), ordering="text")
+    def beginning(self, phrase: WarmPhrase) -> str:
+        """Of the text."""
+        return Truncator(phrase.text).chars(60)
 
     @admin.action(description=_("Warm the selected phrases"))
     def enable(self, request: HttpRequest, phrases: QuerySet[WarmPhrase]) -> None:

@@ -17,10 +17,10 @@ from audiocache.exceptions import TierUnavailable
 from audiocache.management.output import Output
 from audiocache.pulse import pulse
 from tests.audiocache.conftest import ON_POSTGRESQL, ON_SQLITE
+from tests.factories import WarmPhraseFactory
 from tests.tts.doubles import StubProvider
 from tts.exceptions import NotAudio, QuotaSpent
 from tts.management.progress import progress
-from tts.models import WarmPhrase
 from tts.service import TTSService, get_tts_service, set_tts_service
 
 Write = Callable[..., str]
@@ -112,9 +112,9 @@ def test_the_options_say_how_it_sounds(
 def test_several_files_and_the_phrases_of_the_admin(
     db: None, installed: TTSService, provider: StubProvider, write: Write
 ) -> None:
-    WarmPhrase.objects.create(text="kept", voice="tenor")
-    WarmPhrase.objects.create(text="off", enabled=False)
-    WarmPhrase.objects.create(text="plain")
+    WarmPhraseFactory.create(text="kept", voice="tenor")
+    WarmPhraseFactory.create(text="off", enabled=False)
+    WarmPhraseFactory.create(text="plain")
     file = write("Hello")
     other = write('{"text": "Bye"}', name="b.jsonl")
     assert run_json(file, other, "--phrases", "--voice", "bass")["stored"] == 4
@@ -161,7 +161,13 @@ def test_a_phrase_that_fails_does_not_stop_the_others(
     assert f"{file}:2: NotAudio" in err.getvalue()
     assert "bad" not in err.getvalue().replace(file, "")
     monkeypatch.undo()
-    assert run_json(file)["skipped"] == 2
+    # What was refused is remembered, and not paid for again at once.
+    calls, out = len(provider.calls), io.StringIO()
+    with pytest.raises(CommandError, match=r"^1 failed\.$"):
+        call_command("audiocache", "warm", file, "--json", stdout=out, stderr=io.StringIO())
+    report = json.loads(out.getvalue())
+    assert (report["skipped"], report["stored"], report["errors"]) == (2, 0, {"NotAudio": 1})
+    assert len(provider.calls) == calls
 
 
 def test_what_the_provider_refuses_is_named_and_the_rest_is_spoken(

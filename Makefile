@@ -70,7 +70,7 @@ $(MATRIX:%=matrix-%): matrix-%:
 
 clean:
 	rm -rf $(VENV) .matrix .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache build dist
+		.pytest_cache .ruff_cache build dist demo-output
 
 # A .venv whose interpreter has gone, or that was left half made, is made anew.
 $(VENV)/.installed-%: pyproject.toml $(PINS)

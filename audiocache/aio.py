@@ -22,6 +22,7 @@ from audiocache.workers import Executor
 
 R = TypeVar("R")
 
+AsyncCreate = Callable[[], Awaitable[Created]]
 Begin = Callable[[Clip], tuple[Future[AudioEntry], bool]]
 """Begins the making of a clip, or joins it; True when joined."""
 
@@ -83,7 +84,7 @@ class AsyncVerbs(TextVerbs):
     async def aget_or_create(
         self,
         text: str,
-        create: Callable[[], Created] | Callable[[], Awaitable[Created]],
+        create: Callable[[], Created] | AsyncCreate,
         /,
         *,
         namespace: str = "",
@@ -95,9 +96,10 @@ class AsyncVerbs(TextVerbs):
         """
         how, variant = split_options(options)
         clip = self._memo.clip(text, namespace, variant)
-        if inspect.iscoroutinefunction(create):
-            return (await self._afind_or_begin(clip, partial(self._begin_task, create, how))).audio
-        made = cast("Callable[[], Created]", create)
+        if _is_async(create):
+            task = partial(self._begin_task, cast("AsyncCreate", create), how)
+            return (await self._afind_or_begin(clip, task)).audio
+        made = _finished(create)
         return (await self.afind_or_create(clip, lambda: recording_of(made(), **how))).audio
 
     async def afind(self, clip: Clip) -> AudioEntry | None:
@@ -112,27 +114,30 @@ class AsyncVerbs(TextVerbs):
         return await self._afind_or_begin(clip, lambda clip: self.begin(clip, create))
 
     async def _afind_or_begin(self, clip: Clip, begin: Begin) -> AudioEntry:
-        while True:
-            if (entry := await self.afind(clip)) is not None:
-                return entry
+        entry = await self.afind(clip)
+        while entry is None:
             future, joined = begin(clip)
             try:
-                entry = await asyncio.wrap_future(future)
+                made = await asyncio.wrap_future(future)
             except FlightAbandoned:
                 if not joined:
                     raise
                 continue
-            if entry.key == clip.key:
-                return self.answer(entry, joined)
+            if made.key != clip.key:  # the look-up below may block
+                entry = await self._off(partial(self.told, clip, made, joined))
+            else:
+                entry = self.told(clip, made, joined)
+        return entry
 
     def _begin_task(
-        self, create: Callable[[], Awaitable[Created]], how: dict[str, Any], clip: Clip
+        self, create: AsyncCreate, how: dict[str, Any], clip: Clip
     ) -> tuple[Future[AudioEntry], bool]:
         async def make() -> AudioEntry:
+            mark = self.ladder.removals.mark()
             entry = await self._off(lambda: self.look_again(clip))
             if entry is None:
                 recording = recording_of(await create(), **how)
-                entry = await self._off(lambda: self.store_made(clip, recording))
+                entry = await self._off(lambda: self.store_made(clip, recording, mark))
             return entry
 
         return self.flights.start_task(clip.source_key, make)
@@ -141,7 +146,8 @@ class AsyncVerbs(TextVerbs):
         """The result of a call, made on a thread of ours unless it cannot block."""
         if self.ladder.all_inline:
             return call()
-        return await asyncio.wrap_future(self.executor.submit(call))
+        # Shielded: a caller who leaves does not take back what waits for a thread.
+        return await asyncio.shield(asyncio.wrap_future(self.executor.submit(call)))
 
     # Given by the cache
 
@@ -170,9 +176,31 @@ class AsyncVerbs(TextVerbs):
         """An entry that another stored since the look-up; counts nothing."""
 
     @abstractmethod
-    def store_made(self, clip: Clip, recording: Recording) -> AudioEntry:
-        """Store what was made on a miss."""
+    def store_made(self, clip: Clip, recording: Recording, mark: int) -> AudioEntry:
+        """Store what was made on a miss, unless it was removed since the mark."""
 
     @abstractmethod
-    def answer(self, entry: AudioEntry, joined: bool) -> AudioEntry:
-        """The entry as it is told to this caller."""
+    def told(self, clip: Clip, made: AudioEntry, joined: bool) -> AudioEntry | None:
+        """What was made, as it is told to this caller; None: look for the caller's own."""
+
+
+def _is_async(create: object) -> bool:
+    return inspect.iscoroutinefunction(create) or inspect.iscoroutinefunction(
+        getattr(create, "__call__", None)  # noqa: B004 - asks what kind of function it is
+    )
+
+
+def _finished(create: Callable[[], Created] | AsyncCreate) -> Callable[[], Created]:
+    """`create`, to be called on a thread of ours; an awaitable it gives runs on this loop."""
+    loop = asyncio.get_running_loop()
+
+    async def finish(created: Awaitable[Created]) -> Created:
+        return await created
+
+    def made() -> Created:
+        created = create()
+        if inspect.isawaitable(created):
+            return asyncio.run_coroutine_threadsafe(finish(created), loop).result()
+        return created
+
+    return made

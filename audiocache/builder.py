@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from audiocache import database
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import CacheConfig
+from audiocache.forks import RenewedLock
 
-_lock = threading.RLock()
+_lock = RenewedLock()
 _cache: MultiTierAudioCache | None = None
 
 

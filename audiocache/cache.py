@@ -6,6 +6,7 @@ text -> clip -> tiers downwards -> (miss) one flight -> recording -> tiers upwar
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -80,12 +81,11 @@ class MultiTierAudioCache(AsyncVerbs):
 
     def find_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
         """The entry of a clip; on a miss `create()`, in this thread, makes it once."""
-        while True:
-            if (entry := self.find(clip)) is not None:
-                return entry
-            entry, joined = self.flights.run(clip.source_key, lambda: self._make(clip, create))
-            if entry.key == clip.key:
-                return self.answer(entry, joined)
+        entry = self.find(clip)
+        while entry is None:
+            made, joined = self.flights.run(clip.source_key, lambda: self._make(clip, create))
+            entry = self.told(clip, made, joined)
+        return entry
 
     def find_or_begin(
         self, clip: Clip, create: Callable[[], Recording], timeout: float
@@ -95,18 +95,17 @@ class MultiTierAudioCache(AsyncVerbs):
         Raises WaitExpired after `timeout` seconds; what was begun is finished and stored.
         """
         until = time.monotonic() + timeout
-        while True:
-            if (entry := self.find(clip)) is not None:
-                return entry
+        entry = self.find(clip)
+        while entry is None:
             future, joined = self.begin(clip, create)
             try:
-                entry = outcome(future, until - time.monotonic())
+                made = outcome(future, until - time.monotonic())
             except FlightAbandoned:
                 if not joined:
                     raise
                 continue
-            if entry.key == clip.key:
-                return self.answer(entry, joined)
+            entry = self.told(clip, made, joined)
+        return entry
 
     def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:
         """Make a missing clip on a thread of ours, or join its making; True when joined.
@@ -118,12 +117,17 @@ class MultiTierAudioCache(AsyncVerbs):
             clip.source_key, lambda: self._make(clip, create), self._makers.submit
         )
 
-    def answer(self, entry: AudioEntry, joined: bool) -> AudioEntry:
-        """The entry as it is told to a caller: marked and counted when another made it."""
+    def told(self, clip: Clip, made: AudioEntry, joined: bool) -> AudioEntry | None:
+        """What was made, as it is told to a caller: marked when another made it.
+
+        It may be another rendition of the same source; then the caller's own, if it is there.
+        """
+        if made.key != clip.key:
+            return self.look_again(clip)
         if not joined:
-            return entry
+            return made
         self.recorder.bump("joined")
-        return entry._replace(joined=True)
+        return made._replace(joined=True)
 
     def store(self, clip: Clip, recording: Recording) -> AudioEntry:
         """Store a recording in every tier; the entry, also when no tier could take it."""
@@ -138,7 +142,7 @@ class MultiTierAudioCache(AsyncVerbs):
         else:
             field, value = "source_key", clip.source_key
         removed = self.ladder.remove([key for key in (clip.key, clip.legacy_key) if key])
-        removed = self.ladder.remove_group(field, value) or removed
+        removed = self.ladder.remove_group(field, value, clip.namespace) or removed
         self._tell(signals.entry_removed, keys=[clip.key], field=field, value=value)
         return removed
 
@@ -206,31 +210,39 @@ class MultiTierAudioCache(AsyncVerbs):
         """Flush, end our threads and give connections back. The cache may be used again."""
         if flush:
             self.flush()
+        self.ladder.close()
         self._makers.close(self.ladder.release)
         self.executor.close(self.ladder.release)
-        self.ladder.close()
 
     # Inside
 
     def _make(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
         """Look again, for another may have stored it since; then make and store it."""
-        return self.look_again(clip) or self.store_made(clip, create())
+        mark = self.ladder.removals.mark()
+        return self.look_again(clip) or self.store_made(clip, create(), mark)
 
     def look_again(self, clip: Clip) -> AudioEntry | None:
         """An entry that another stored since the look-up; counts nothing."""
         return self.ladder.peek(clip)
 
-    def store_made(self, clip: Clip, recording: Recording) -> AudioEntry:
-        """Store what was made on a miss."""
+    def store_made(self, clip: Clip, recording: Recording, mark: int) -> AudioEntry:
+        """Store what was made on a miss, unless it was removed since the mark."""
         self.recorder.bump("created")
-        return self.store(clip, recording)
+        removals = self.ladder.removals
+        entry = self._entry(clip, recording)
+        if removals.since(mark, entry):
+            return entry
+        stored = self.store(clip, recording)
+        if removals.since(mark, entry):
+            self.ladder.remove([clip.key])
+        return stored
 
     def _entry(self, clip: Clip, recording: Recording) -> AudioEntry:
         life = life_from(
             self._clock(),
             recording.ttl_seconds,
-            default_ms=round(self.config.ttl_hours * HOUR_MS),
-            stale_ms=round(self.config.stale_if_error_hours * HOUR_MS),
+            default_ms=math.ceil(self.config.ttl_hours * HOUR_MS),
+            stale_ms=math.ceil(self.config.stale_if_error_hours * HOUR_MS),
         )
         return entry_of(clip, recording, life, store_text=self.config.store_text)
 

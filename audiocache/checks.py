@@ -15,7 +15,8 @@ from audiocache import database
 from audiocache.backends import MemoryCache
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
 from audiocache.configuring import WrongSettings
-from audiocache.tiers.redis_connection import MISSING_EXTRA
+from audiocache.tiers.redis_address import address_of
+from audiocache.tiers.redis_connection import MISSING_EXTRA, is_django_redis
 from audiocache.tiers.sql import dialect_for
 
 
@@ -52,6 +53,12 @@ def _database(config: CacheConfig) -> Iterator[checks.CheckMessage]:
             hint="Leave it out: the cache then opens a connection of its own.",
             id="audiocache.W001",
         )
+    elif connections.databases[alias].get("ATOMIC_REQUESTS"):
+        yield checks.Warning(
+            f"DATABASES[{alias!r}] has ATOMIC_REQUESTS: a view that fails loses its clips.",
+            hint="Leave CACHE_PERSISTENT_DATABASE out, or ATOMIC_REQUESTS of this alias.",
+            id="audiocache.W008",
+        )
 
 
 def _redis(config: CacheConfig) -> Iterator[checks.CheckMessage]:
@@ -65,14 +72,29 @@ def _redis(config: CacheConfig) -> Iterator[checks.CheckMessage]:
         return
     if find_spec("django_redis") is None:
         yield checks.Error(MISSING_EXTRA, id="audiocache.E004")
-    if config.redis_alias:
+    elif config.redis_alias:
         yield from _redis_alias(config.redis_alias)
+    else:
+        yield from _redis_address(config)
+
+
+def _redis_address(config: CacheConfig) -> Iterator[checks.CheckMessage]:
+    try:
+        address_of(config)
+    except ImproperlyConfigured as error:
+        yield checks.Error(str(error), id="audiocache.E006")
 
 
 def _redis_alias(alias: str) -> Iterator[checks.CheckMessage]:
     options = settings.CACHES.get(alias, {}).get("OPTIONS", {})
     if alias not in settings.CACHES:
         yield checks.Error(f"CACHE_REDIS_ALIAS: {alias!r} is not in CACHES", id="audiocache.E005")
+    elif not is_django_redis(alias):
+        yield checks.Error(
+            f"CACHE_REDIS_ALIAS: CACHES[{alias!r}] is not a cache of django-redis",
+            hint="Its BACKEND must be django_redis.cache.RedisCache; or set CACHE_REDIS_URL.",
+            id="audiocache.E007",
+        )
     elif not options.get("SOCKET_TIMEOUT"):
         yield checks.Warning(
             f"CACHES[{alias!r}] has no SOCKET_TIMEOUT: a silent Redis holds callers for seconds.",

@@ -21,10 +21,15 @@ from audiocache.exceptions import CorruptEntry, NewerSchema
 MAGIC: Final = b"\xacA"
 VERSION: Final = 1
 _START: Final = struct.Struct(">2sBBQ")
-_FIRST: Final = struct.pack(">2sBB", MAGIC, VERSION, 0)
-_SEED: Final = int.from_bytes(_FIRST)
+FIRST: Final = struct.pack(">2sBB", MAGIC, VERSION, 0)
+_SEED: Final = int.from_bytes(FIRST)
 _BODY: Final = struct.Struct(">32sQQQQI")
 HEADER_BYTES: Final = _START.size + _BODY.size
+
+# Where fields of the header lie, for the scripts that read it on the server.
+KEY_AT: Final = _START.size
+CREATED_AT: Final = KEY_AT + 32 + 8
+EXPIRES_AT: Final = CREATED_AT + 8
 
 _DETAILS: Final = (
     "namespace", "text_digest", "text", "variant", "content_type", "source_key",
@@ -100,7 +105,7 @@ def _check_start(value: bytes) -> int:
     _, version, _, checksum = _START.unpack_from(value)
     if version > VERSION:
         raise NewerSchema(f"envelope version {version} is newer than {VERSION}")
-    if value[: len(_FIRST)] != _FIRST:
+    if value[: len(FIRST)] != FIRST:
         raise CorruptEntry("not the first bytes of an envelope")
     return int(checksum)
 
@@ -109,7 +114,7 @@ def _read_details(data: bytes) -> dict[str, Any]:
     try:
         details: dict[str, Any] = {**_ABSENT, **json.loads(data)}
         details["tags"] = tuple(details["tags"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise CorruptEntry("the details are not what they should be") from None
     return {name: details[name] for name in _DETAILS}
 

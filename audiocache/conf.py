@@ -27,7 +27,9 @@ _TIERS_OF: Final = {
 
 
 def _tiers(value: Any) -> tuple[str, ...]:
-    names = value.split(",") if isinstance(value, str) else list(value)
+    if not isinstance(value, str | list | tuple):
+        raise ValueError(f"must be a list of names, not {value!r}")
+    names = value.split(",") if isinstance(value, str) else value
     order = tuple(str(name).strip() for name in names)
     if sorted(order) != sorted(TIER_NAMES):
         raise ValueError(f"must name {', '.join(TIER_NAMES)}, each once, not {value!r}")
@@ -49,6 +51,10 @@ class CacheConfig(Config):
 
     prefix: ClassVar[str] = "CACHE_"
     setting_name: ClassVar[str] = "AUDIOCACHE"
+    rivals: ClassVar[tuple[frozenset[str], ...]] = (
+        frozenset({"redis_url", "redis_host", "redis_alias"}),
+        frozenset({"persistent_path", "persistent_database"}),
+    )
 
     backend: str = setting("multi-tier", choice(*_TIERS_OF))
     tiers: tuple[str, ...] = setting(TIER_NAMES, _tiers)

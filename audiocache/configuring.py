@@ -43,6 +43,8 @@ class Config:
     """Of the environment's names, such as CACHE_."""
     setting_name: ClassVar[str]
     """Of the dict in Django's settings, such as AUDIOCACHE."""
+    rivals: ClassVar[tuple[frozenset[str], ...]] = ()
+    """Fields that exclude each other: of two sources, the higher one's counts."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -63,7 +65,16 @@ class Config:
     @classmethod
     def load(cls, **given: Any) -> Self:
         """Given over settings over environment over defaults. Raises WrongSettings."""
-        return cls(**(cls.environment() | cls.from_settings() | given))
+        settled, unknown = cls._settled()
+        found = cls._without_rivals(cls.environment(), settled) | settled
+        found = cls._without_rivals(found, given) | given
+        try:
+            config = cls(**found)
+        except WrongSettings as error:
+            cls._refuse(unknown + error.problems)
+            raise
+        cls._refuse(unknown)
+        return config
 
     @classmethod
     def from_env(cls) -> Self:
@@ -83,12 +94,25 @@ class Config:
     @classmethod
     def from_settings(cls) -> dict[str, Any]:
         """Field values as they stand in Django's settings. Raises WrongSettings."""
+        settled, unknown = cls._settled()
+        cls._refuse(unknown)
+        return settled
+
+    @classmethod
+    def _settled(cls) -> tuple[dict[str, Any], list[str]]:
+        """What stands in Django's settings, and what is wrong with its names."""
         given = getattr(settings, cls.setting_name, None) or {}
         if not isinstance(given, Mapping):
-            cls._refuse([f"settings.{cls.setting_name} must be a dict"])
+            return {}, [f"settings.{cls.setting_name} must be a dict"]
         names = {field.name.upper() for field in dataclasses.fields(cls)}
-        cls._refuse([cls._unknown(name, names) for name in given if name not in names])
-        return {name.lower(): value for name, value in given.items()}
+        unknown = [cls._unknown(name, names) for name in given if name not in names]
+        return {name.lower(): given[name] for name in given if name in names}, unknown
+
+    @classmethod
+    def _without_rivals(cls, lower: dict[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
+        """Without what excludes something that a higher source has: that one counts."""
+        rivals = {name for group in cls.rivals if group & set(higher) for name in group}
+        return {name: value for name, value in lower.items() if name not in rivals}
 
     @classmethod
     def env_name(cls, field: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,9 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from audiocache import inherited
 from audiocache.conf import CacheConfig
+from audiocache.forks import RenewedLock
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,16 @@ PRAGMA journal_size_limit=67108864;
 PRAGMA cache_size=-8192;
 """
 SQLITE_OPTIONS: Final = {"init_command": PRAGMAS, "transaction_mode": "IMMEDIATE", "timeout": 20}
+POSTGRESQL_OPTIONS: Final = {
+    "connect_timeout": 2,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5000,
+}
+"""For libpq, so that callers do not wait on a server that is gone (law 3): seconds, but the last,
+which is ms. All are the client's own; behind pgbouncer the server never hears of them.
+"""
 KEEP_OPEN: Final = {"CONN_MAX_AGE": None, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True}
 
 _own_files: dict[str, str] = {}
@@ -41,7 +52,7 @@ _own_files: dict[str, str] = {}
 
 A test run gives an alias another file, so the path in `connections` does not tell.
 """
-_lock = threading.RLock()
+_lock = RenewedLock()
 
 
 @cache
@@ -66,6 +77,12 @@ def forget() -> None:
 
 def alias_of(config: CacheConfig) -> str:
     """The alias that a configuration means, registered. Raises ImproperlyConfigured."""
+    alias = _meant_by(config)
+    inherited.keep_apart(alias)
+    return alias
+
+
+def _meant_by(config: CacheConfig) -> str:
     if config.persistent_database:
         return _named(config.persistent_database)
     if config.persistent_path:
@@ -99,13 +116,20 @@ def _named(alias: str) -> str:
 def _completed(alias: str) -> str:
     """An alias that is ours alone gets the options that suit it, where none are given."""
     database = connections.databases[alias]
-    if database["ENGINE"] == SQLITE:
-        database["OPTIONS"] = SQLITE_OPTIONS | database["OPTIONS"]
-    if not database.get("CONN_MAX_AGE"):
+    database["OPTIONS"] = _options_for(database["ENGINE"]) | database["OPTIONS"]
+    # Django refuses connections that stay open together with a pool.
+    if not database.get("CONN_MAX_AGE") and not database["OPTIONS"].get("pool"):
         database["CONN_MAX_AGE"] = None
     # Else every view would begin a transaction here, too, and roll clips back with its own.
     database["ATOMIC_REQUESTS"] = False
     return alias
+
+
+def _options_for(engine: str) -> dict[str, Any]:
+    if engine == SQLITE:
+        return dict(SQLITE_OPTIONS)
+    # Also PostGIS, and backends of others built on these two.
+    return dict(POSTGRESQL_OPTIONS) if "postg" in engine else {}
 
 
 def _folder_beside(site_file: str) -> Path:
@@ -120,12 +144,17 @@ def _file_alias(folder: Path) -> str:
             digest = hashlib.sha256(path.encode()).hexdigest()[:12]
             alias = f"{ALIAS}_{digest}" if ALIAS in connections.databases else ALIAS
             _own_files[path] = alias
-            _add(alias, {"ENGINE": SQLITE, "NAME": path, "OPTIONS": dict(SQLITE_OPTIONS)})
-        return _own_files[path]
+        # Each time: a child may have been forked between the two.
+        alias = _own_files[path]
+        _add(alias, {"ENGINE": SQLITE, "NAME": path, "OPTIONS": dict(SQLITE_OPTIONS)})
+        return alias
 
 
 def _second_connection(default: dict[str, Any]) -> str:
-    _add(ALIAS, default)
+    options = _options_for(default["ENGINE"]) | default.get("OPTIONS", {})
+    # A pool's threads and connections would not survive a fork, nor stay open between requests.
+    options.pop("pool", None)
+    _add(ALIAS, {**default, "OPTIONS": options})
     return ALIAS
 
 

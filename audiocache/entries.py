@@ -144,18 +144,18 @@ def entry_of(clip: Clip, recording: Recording, life: Life, *, store_text: bool) 
         text_digest=clip.text_digest,
         text=clip.text if store_text else None,
         variant=clip.variant,
-        content_type=recording.content_type or sniff(recording.audio),
+        content_type=as_content_type(recording.content_type) or sniff(recording.audio),
         created=life.created,
         expires=life.expires,
         keep_until=life.keep_until,
         source_key=clip.source_key,
         transcoded_from=recording.transcoded_from,
-        duration_ms=recording.duration_ms,
-        cost=recording.cost,
-        billed_units=recording.billed_units,
+        duration_ms=as_amount("duration_ms", recording.duration_ms),
+        cost=as_amount("cost", recording.cost),
+        billed_units=as_amount("billed_units", recording.billed_units),
         timings=recording.timings,
-        tags=recording.tags,
-        audio=recording.audio,
+        tags=as_tags(recording.tags),
+        audio=as_audio(recording.audio),
     )
 
 
@@ -214,6 +214,15 @@ def as_content_type(content_type: object) -> str | None:
     ):
         raise ValueError("content_type must have 1 to 200 printable ASCII characters")
     return content_type
+
+
+def as_amount(name: str, amount: object) -> int | None:
+    """A whole number that a database column holds. Raises TypeError or ValueError."""
+    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int)):
+        raise TypeError(f"{name} must be an int or None, not {type(amount).__name__}")
+    if amount is not None and not 0 <= amount <= NEVER:
+        raise ValueError(f"{name} must be from 0 to {NEVER}")
+    return amount
 
 
 def as_tags(tags: object) -> tuple[str, ...]:

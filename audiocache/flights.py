@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, Generic, TypeVar
 
-from audiocache.exceptions import WaitExpired
+from audiocache.exceptions import AudioCacheError, WaitExpired
 from audiocache.forks import renew_in_child
 
 T = TypeVar("T")
@@ -24,8 +24,11 @@ Submit = Callable[[Callable[[], None]], object]
 """Runs a job: now, or on another thread."""
 
 
-class FlightAbandoned(Exception):
-    """The leader was stopped before there was an outcome. Never seen by callers: they join anew."""
+class FlightAbandoned(AudioCacheError):
+    """The making was stopped (exit, cancellation) before there was an outcome.
+
+    Raised to the caller who began it; those who joined begin anew.
+    """
 
 
 class Flight(Generic[T]):
@@ -135,6 +138,10 @@ class Flights(Generic[T]):
         result: list[T] = []
         try:
             yield result
+        except StopIteration as error:  # no future and no coroutine can carry it: PEP 479
+            stopped = RuntimeError("create() raised StopIteration")
+            stopped.__cause__ = error
+            self._land(key, flight, error=stopped)
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiters get it too
             self._land(key, flight, error=error)
         except BaseException:

@@ -24,6 +24,10 @@ RESERVED: Final = frozenset({"content_type", "ttl_seconds", "tags", "namespace"}
 MAX_NAMESPACE: Final = 100
 
 _BLANKS: Final = re.compile(r"[ \t]+")
+_LINE_ENDS: Final = re.compile(r"\r+\n")
+"""CRLF; with what a second pass would find, so that normalised text stays as it is."""
+MAX_DEPTH: Final = 20
+MAX_BITS: Final = 1024
 
 
 def clip_of(
@@ -59,7 +63,7 @@ def normalize_text(text: str) -> str:
         text = str(text)
     if not isinstance(text, str):
         raise TypeError(f"text must be str, not {type(text).__name__}")
-    normal = unicodedata.normalize("NFC", text).replace("\r\n", "\n")
+    normal = _LINE_ENDS.sub("\n", unicodedata.normalize("NFC", text))
     normal = _BLANKS.sub(" ", normal).strip()
     _check_text(normal)
     return normal
@@ -117,22 +121,30 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _plain(value: object, name: str) -> object:
+def _plain(value: object, name: str, depth: int = 0) -> object:
     """The value in its one canonical shape, checked all the way down."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"{name.partition('[')[0]} must not be nested deeper than {MAX_DEPTH}")
     if isinstance(value, bool | int):
-        return value
+        return _plain_int(value, name)
     if isinstance(value, str):
         return _plain_text(value, name)
     if isinstance(value, float):
         return _plain_float(value, name)
     if isinstance(value, list):
-        return [_plain(item, f"{name}[{index}]") for index, item in enumerate(value)]
+        return [_plain(item, f"{name}[{i}]", depth + 1) for i, item in enumerate(value)]
     if isinstance(value, dict):
-        return _plain_dict(value, name)
+        return _plain_dict(value, name, depth + 1)
     raise TypeError(
         f"{name} must be str, bool, int, float, or a list or dict of these, "
         f"not {type(value).__name__}"
     )
+
+
+def _plain_int(value: int, name: str) -> int:
+    if value.bit_length() > MAX_BITS:
+        raise ValueError(f"{name} must have at most {MAX_BITS} bits")
+    return value
 
 
 def _plain_text(value: str, name: str) -> str:
@@ -147,12 +159,12 @@ def _plain_float(value: float, name: str) -> float | int:
     return int(value) if value.is_integer() else value
 
 
-def _plain_dict(value: dict[object, object], name: str) -> dict[str, object]:
+def _plain_dict(value: dict[object, object], name: str, depth: int) -> dict[str, object]:
     plain = {}
     for key, item in value.items():
         inner = f"{name}.{_check_name(key, name)}"
         if item is not None:
-            plain[str(key)] = _plain(item, inner)
+            plain[str(key)] = _plain(item, inner, depth)
     return plain
 
 

@@ -5,20 +5,19 @@ This is the one room that goes on although a tier failed (law 3), and that count
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any
 
 from audiocache.clock import Clock, now_ms
 from audiocache.entries import AudioEntry, Clip
+from audiocache.removals import ALL, Removal, Removals
 from audiocache.rung import Rung
 from audiocache.stats import BACKFILLS, HITS, MISSES, PUTS, STALE, Recorder
 from audiocache.tiers.base import Tier
+from audiocache.touches import Touches
 from audiocache.workers import Executor
-
-MAX_TOUCHES: Final = 100_000
-"""Hits remembered between two flushes; older ones are forgotten first."""
 
 
 class Ladder:
@@ -31,7 +30,8 @@ class Ladder:
         self._clock = clock
         self._inline = len(list(takewhile(lambda rung: rung.tier.inline, self.rungs)))
         self.all_inline = self._inline == len(self.rungs)
-        self._touches: deque[str] = deque(maxlen=MAX_TOUCHES)
+        self.removals = Removals()
+        self.touches = Touches()
 
     # Down
 
@@ -42,7 +42,7 @@ class Ladder:
             entry = rung.tier.get(clip.key)
             if entry is not None and entry.expires > self._clock():
                 rung.count.counts[HITS] += 1
-                self._touches.extend(_keys(clip))
+                self.touches.add_all(_keys(clip))
                 return entry
             rung.count.counts[MISSES] += 1
         return None
@@ -59,11 +59,12 @@ class Ladder:
         for depth in range(self._inline, len(self.rungs)):
             if not missing:
                 break
+            mark = self.removals.mark()
             here = self._ask(self.rungs[depth], missing)
-            self._fill_above(depth, here.values())
+            self._fill_above(depth, here.values(), mark)
             found |= here
             missing = {key: clip for key, clip in missing.items() if key not in here}
-        self._touches.extend(key for clip in asked if clip.key in found for key in _keys(clip))
+        self.touches.add_all(key for clip in asked if clip.key in found for key in _keys(clip))
         return found
 
     def peek(self, clip: Clip) -> AudioEntry | None:
@@ -136,30 +137,38 @@ class Ladder:
             taken.update(keys)
         return taken
 
-    def _fill_above(self, depth: int, entries: Iterable[AudioEntry]) -> None:
-        """Back-fill: an entry's instants travel with it, so its life is not lengthened."""
-        if not (batch := list(entries)):
+    def _fill_above(self, depth: int, entries: Iterable[AudioEntry], mark: int) -> None:
+        """Back-fill: an entry's instants travel with it, so its life is not lengthened.
+
+        What was removed since the mark is not brought back.
+        """
+        batch = [entry for entry in entries if not self.removals.since(mark, entry)]
+        if not batch:
             return
         for rung in reversed(self.rungs[:depth]):
             keys = rung.attempt("put", lambda tier: tier.put_many(batch, only_missing=True))
             number = len(keys or ())
             rung.count.counts[BACKFILLS] += number
+        if late := [entry.key for entry in batch if self.removals.since(mark, entry)]:
+            for rung in self.rungs[:depth]:
+                rung.attempt("remove", lambda tier: tier.remove_many(late))
 
     # Out
 
     def remove(self, keys: Sequence[str]) -> bool:
         """Remove keys from every tier; True when one had any of them."""
-        return self._everywhere(lambda tier: tier.remove_many(keys))
+        removals = [Removal("key", key) for key in keys]
+        return self._everywhere(removals, lambda tier: tier.remove_many(keys))
 
-    def remove_group(self, field: str, value: str) -> bool:
-        """Remove every entry of a text, a source or a tag; True when a tier had one."""
-        return self._everywhere(lambda tier: tier.remove_group(field, value))
+    def remove_group(self, field: str, value: str, namespace: str = "") -> bool:
+        """Remove the entries of a text in a namespace, a source or a tag; True: one was there."""
+        removals = [Removal(field, value, namespace)]
+        return self._everywhere(removals, lambda tier: tier.remove_group(field, value, namespace))
 
     def clear(self) -> None:
         """Empty every tier of this cache's entries."""
-        for rung in reversed(self.rungs):
-            rung.attempt("remove", lambda tier: tier.clear())
-        self.forget_touches()
+        self._everywhere([Removal(ALL)], _empty)
+        self.touches.forget()
 
     def cleanup(self) -> dict[str, int]:
         """Remove what is past its time; how many entries by tier."""
@@ -168,29 +177,25 @@ class Ladder:
             for rung in self.rungs
         }
 
-    def _everywhere(self, remove: Callable[[Tier], int]) -> bool:
+    def _everywhere(self, removals: list[Removal], remove: Callable[[Tier], int]) -> bool:
+        """Noted before, so that a back-fill sees it; and after, for one that read in between:
+        what that put into memory before the second note goes with the second removal.
+        """
+        self.removals.note(removals)
         removed = [rung.attempt("remove", remove) for rung in reversed(self.rungs)]
+        self.removals.note(removals)
+        for rung in self.rungs[: self._inline]:
+            rung.attempt("remove", remove)
         return any(removed)
 
     # Care
 
     def flush_touches(self) -> None:
         """Tell the tiers which keys were hit since the last time, oldest first (law 9)."""
-        touches: dict[str, int] = {}
-        for _ in range(len(self._touches)):
-            try:
-                key = self._touches.popleft()
-            except IndexError:  # another thread flushes at the same time
-                break
-            touches[key] = touches.pop(key, 0) + 1
-        if touches:
+        if hits := self.touches.drain():
             now = self._clock()
             for rung in self.rungs:
-                rung.attempt("put", lambda tier: tier.touched(touches, now))
-
-    def forget_touches(self) -> None:
-        """Tell the tiers of no hit up to now."""
-        self._touches.clear()
+                rung.attempt("put", lambda tier: tier.touched(hits, now))
 
     def release(self) -> None:
         """Close this thread's connections."""
@@ -200,7 +205,7 @@ class Ladder:
     def close(self) -> None:
         """Close this thread's connections and those that nobody uses."""
         for rung in self.rungs:
-            rung.tier.close()
+            rung.do(lambda tier: tier.close())
 
     def add_counts(self, deltas: Mapping[str, int]) -> bool:
         """Add to the installation's counters; False when no tier took them: keep them."""
@@ -228,6 +233,11 @@ class Ladder:
             }
             for rung in self.rungs
         }
+
+
+def _empty(tier: Tier) -> int:
+    tier.clear()
+    return 0
 
 
 def _keys(clip: Clip) -> tuple[str, ...]:

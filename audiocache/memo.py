@@ -9,7 +9,9 @@ from audiocache.keys import clip_of
 
 MAX_CLIPS: Final = 4096
 MAX_TEXT: Final = 4096
-"""Characters; longer texts are named anew each time."""
+"""Characters of a text and its variant; longer ones are named anew each time."""
+MAX_CHARACTERS: Final = 4_000_000
+"""Of all texts and variants remembered."""
 
 
 class ClipMemo:
@@ -17,6 +19,7 @@ class ClipMemo:
 
     def __init__(self) -> None:
         self._clips: dict[object, Clip] = {}
+        self._characters = 0
 
     def clip(self, text: str, namespace: str, variant: dict[str, object]) -> Clip:
         """The clip of this text; raises TypeError or ValueError like `clip_of`."""
@@ -30,11 +33,16 @@ class ClipMemo:
             clip = self._clips.get(question)
         except TypeError:  # a list or dict in the variant cannot be remembered
             return clip_of(text, variant, namespace)
-        return clip or self._remember(question, clip_of(text, variant, namespace))
-
-    def _remember(self, question: object, clip: Clip) -> Clip:
-        if len(clip.text) <= MAX_TEXT:
-            if len(self._clips) >= MAX_CLIPS:
-                self._clips.clear()
-            self._clips[question] = clip
+        if clip is None:
+            clip = clip_of(text, variant, namespace)
+            self._remember(question, clip, len(text) + len(clip.variant))
         return clip
+
+    def _remember(self, question: object, clip: Clip, characters: int) -> None:
+        if characters > MAX_TEXT:
+            return
+        self._characters += characters
+        if len(self._clips) >= MAX_CLIPS or self._characters > MAX_CHARACTERS:
+            self._clips.clear()
+            self._characters = characters
+        self._clips[question] = clip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from django.core.files import locks
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -12,11 +13,12 @@ from django.db.migrations.executor import MigrationExecutor
 
 from audiocache import legacy
 from audiocache.database import in_memory, is_own_file
+from audiocache.forks import RenewedLock, renew_in_child
 from audiocache.legacy.target import Limits
 
 _ready: Final[set[str]] = set()
 """Aliases that this process has looked at."""
-_lock = threading.RLock()
+_lock = RenewedLock()
 
 
 def prepare(connection: BaseDatabaseWrapper, limits: Limits | None = None) -> None:
@@ -42,8 +44,7 @@ def unprepare(alias: str) -> None:
 
 def _prepare_file(connection: BaseDatabaseWrapper, path: Path, limits: Limits | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock_file:
-        locks.lock(lock_file, locks.LOCK_EX)
+    with _turns.on(path.with_suffix(".lock")):
         legacy.set_aside(path)
         _migrate(connection)
         legacy.adopt(path, connection.alias, limits)
@@ -55,3 +56,31 @@ def _migrate(connection: BaseDatabaseWrapper) -> None:
     targets = executor.loader.graph.leaf_nodes("audiocache")
     if executor.migration_plan(targets):
         executor.migrate(targets)
+
+
+class _Turns:
+    """Locks on files. A child forked meanwhile shares the lock: it would wait for itself."""
+
+    def __init__(self) -> None:
+        self._held: set[IO[str]] = set()
+        renew_in_child(self)
+
+    @contextmanager
+    def on(self, path: Path) -> Iterator[None]:
+        """Hold the lock of this file, one process at a time."""
+        with path.open("w") as file:
+            self._held.add(file)
+            try:
+                locks.lock(file, locks.LOCK_EX)
+                yield
+            finally:
+                locks.unlock(file)  # closing does not, while a child has the file
+                self._held.discard(file)
+
+    def after_fork(self) -> None:
+        """Close the child's share; the parent's lock stays as it is."""
+        while self._held:
+            self._held.pop().close()
+
+
+_turns = _Turns()

@@ -31,7 +31,7 @@ class Rung:
             return None
         started = perf_counter_ns()
         try:
-            result = self._do(call)
+            result = self.do(call)
         except TierError as error:
             self.count.counts[ERRORS] += 1
             self.circuit.failed(error)
@@ -40,7 +40,7 @@ class Rung:
         self.count.took(operation, perf_counter_ns() - started)
         return result
 
-    def _do(self, call: Callable[[Tier], R]) -> R:
+    def do(self, call: Callable[[Tier], R]) -> R:
         """On a thread of ours where this one runs an event loop: Django's connections refuse
         to work there, and a sync verb blocks the loop in any case.
         """

@@ -28,7 +28,7 @@ class Upkeep:
     def after_fork(self) -> None:
         """What the parent counted so far, it writes itself."""
         self._lock = threading.Lock()
-        self._ladder.forget_touches()
+        self._ladder.touches.forget()
         self._flushed = self._totals()
 
     def ensure(self) -> None:

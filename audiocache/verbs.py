@@ -100,7 +100,7 @@ class TextVerbs(ABC):
         if not self.config.enable_warming:
             return 0
         stored = self.store_many(self._named(pairs, namespace, options))
-        return sum(taken > 0 for _, taken in stored)
+        return len({entry.key for entry, taken in stored if taken})
 
     def clip(self, text: str, /, *, namespace: str = "", **variant: Any) -> Clip:
         """The clip that a text verb with these arguments is about."""

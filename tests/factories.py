@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from factory.declarations import LazyAttribute, SelfAttribute, Sequence
+from factory.django import DjangoModelFactory
+
 from audiocache.entries import NEVER, AudioEntry
 from audiocache.keys import canonical_variant, clip_key, text_digest
 from audiocache.models import AudioCacheEntry
 from audiocache.rows import checksum
+from tts.models import WarmPhrase
 
 NOW = 1_800_000_000_000
 """Where every fake clock starts: a moment in January 2027."""
@@ -51,13 +55,33 @@ def entry(
     return AudioEntry(**made | fields)
 
 
+class RowFactory(DjangoModelFactory[AudioCacheEntry]):
+    """Rows on the process's alias, which no tier wrote."""
+
+    class Meta:
+        model = AudioCacheEntry
+
+    text = Sequence("phrase {}".format)
+    text_digest = LazyAttribute(lambda made: text_digest(made.text))
+    key = SelfAttribute("text_digest")
+    source_key = SelfAttribute("text_digest")
+    audio = LazyAttribute(lambda made: b"RIFF" + made.text.encode() * 3)
+    content_type = "audio/wav"
+    size = LazyAttribute(lambda made: len(made.audio))
+    checksum = LazyAttribute(lambda made: checksum(made.audio))
+    created = NOW
+    used = NOW
+
+
 def row(said: str, **fields: Any) -> AudioCacheEntry:
-    """A stored row of this text, on the process's alias, which no tier wrote."""
-    digest, audio = text_digest(said), b"RIFF" + said.encode() * 3
-    made: dict[str, Any] = {
-        "key": digest, "text_digest": digest, "text": said, "source_key": digest, "audio": audio,
-        "content_type": "audio/wav", "size": len(audio), "checksum": checksum(audio),
-        "created": NOW, "used": NOW,
-    }  # fmt: skip
-    stored: AudioCacheEntry = AudioCacheEntry.objects.create(**made | fields)
-    return stored
+    """A stored row of this text."""
+    return RowFactory.create(text=said, **fields)
+
+
+class WarmPhraseFactory(DjangoModelFactory[WarmPhrase]):
+    """Phrases of the admin."""
+
+    class Meta:
+        model = WarmPhrase
+
+    text = Sequence("phrase {}".format)

@@ -31,8 +31,11 @@ class Site:
         self.packages = folder / "packages"
         zipfile.ZipFile(wheel).extractall(self.packages)
         self.env = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(self.packages)}
+        from_wheel = {path.name for path in self.packages.iterdir()}
         for package in Path(sysconfig.get_path("purelib")).iterdir():
-            (self.packages / package.name).symlink_to(package)
+            # An editable install has a .dist-info of the wheel's name.
+            if package.name not in from_wheel:
+                (self.packages / package.name).symlink_to(package)
         self.run("-m", "django", "startproject", "mysite", cwd=folder)
         settings = self.folder / "mysite/settings.py"
         apps = re.search(r"INSTALLED_APPS = \[.*?\]", FIRST_SCREEN, re.DOTALL)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
@@ -17,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Clip, Recording, as_audio
 from audiocache.exceptions import WaitExpired
+from audiocache.forks import RenewedLock
 from audiocache.verbs import Pairs
 from tts.conf import TTSConfig
 from tts.exceptions import SpeechNotConfigured, SpeechTimeout
@@ -211,7 +211,7 @@ class _Process:
     """The service of the process, and the lock under which it is made."""
 
     service: TTSService | None = None
-    lock = threading.Lock()
+    lock = RenewedLock()
 
 
 def get_tts_service() -> TTSService:

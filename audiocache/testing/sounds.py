@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable, Iterator
-from itertools import cycle, islice
 from typing import Final
 from zlib import crc32
 
@@ -102,13 +101,12 @@ def _ogg_page(
 
 
 def _flac(seconds: float, seed: int, _: int) -> bytes:
-    """Frames of one constant 8-bit sample each, high and low in turn."""
+    """A sawtooth of 8-bit samples, one tooth to a frame: its place is the seed's."""
     frames = _frames(seconds, RATE, _FLAC_SAMPLES)
     packed = RATE << 44 | (8 - 1) << 36 | frames * _FLAC_SAMPLES
     info = struct.pack(">HH6xQ16x", _FLAC_SAMPLES, _FLAC_SAMPLES, packed)
-    loudness = 20 + seed % 80
-    sample = islice(cycle([loudness, 256 - loudness]), frames)
-    body = b"".join(_flac_frame(number, level) for number, level in enumerate(sample))
+    lowest = seed % (257 - _FLAC_SAMPLES) - 128
+    body = b"".join(_flac_frame(number, lowest) for number in range(frames))
     private = b"test" + seed.to_bytes(4, "big")
     return b"fLaC" + _flac_block(0x00, info) + _flac_block(0x82, private) + body
 
@@ -118,10 +116,11 @@ def _flac_block(kind: int, data: bytes) -> bytes:
     return bytes([kind]) + len(data).to_bytes(3, "big") + data
 
 
-def _flac_frame(number: int, level: int) -> bytes:
+def _flac_frame(number: int, lowest: int) -> bytes:
+    """Two samples, each further one as far above the last: residuals of 0 bits."""
     head = b"\xff\xf8\x14\x02" + _long_utf8(number)
     head += _crc(head, bits=8, polynomial=0x07).to_bytes(1, "big")
-    frame = head + bytes([0, level])
+    frame = head + b"\x14" + struct.pack("bb", lowest, lowest + 1) + b"\x03\xc0"
     return frame + _crc(frame, bits=16, polynomial=0x8005).to_bytes(2, "big")
 
 

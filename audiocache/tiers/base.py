@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from audiocache.entries import AudioEntry
 
-LEAVINGS: Final = ("evicted", "expired", "oversize", "corrupt", "newer_schema")
+LEAVINGS: Final = ("evicted", "expired", "oversize", "refused", "corrupt", "newer_schema")
 """Why an entry is not, or no longer, in a tier; counted by tier."""
 
 EvictionListener = Callable[[str, Sequence[str], str], None]
@@ -46,18 +46,23 @@ class Tier(ABC):
 
     @abstractmethod
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
-        """Store entries; the keys taken. An entry over the tier's limit is left out and counted.
+        """Store entries; the keys taken. An entry over the tier's limit, or one that the store
+        refuses, is left out and counted; TierError when the store refuses all.
 
         `only_missing` is a back-fill: an entry that is there is not replaced.
         """
 
     @abstractmethod
     def remove_many(self, keys: Collection[str]) -> int:
-        """Remove entries; how many were there."""
+        """Remove entries; how many were there and had not reached their end."""
 
     @abstractmethod
-    def remove_group(self, field: str, value: str) -> int:
-        """Remove all entries whose `text_digest`, `source_key` or `tags` is or holds `value`."""
+    def remove_group(self, field: str, value: str, namespace: str = "") -> int:
+        """Remove all entries whose `text_digest`, `source_key` or `tags` is or holds `value`.
+
+        How many live ones that were. Of a `text_digest` only those in the namespace: the same
+        text in another is another's.
+        """
 
     @abstractmethod
     def clear(self) -> None:

@@ -1,17 +1,12 @@
 """The distributed tier: envelopes in Redis, shared by all hosts.
 
-Keys, below the configured prefix:
-    entry:<key>             an envelope, expiring at `keep_until` (30 days for those without end)
-    generation              a number; entries stamped with another one do not exist: `clear`
-    group:<field>:<digest>  the keys of the entries of a text, a source or a tag
+`redis_names` says what lies where, `redis_scripts` what the server decides by itself. An entry
+expires at `keep_until` (30 days for those without end).
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 from audiocache import codec
@@ -19,13 +14,17 @@ from audiocache.clock import Clock, now_ms
 from audiocache.conf import DISTRIBUTED, KIB, CacheConfig
 from audiocache.entries import NEVER, AudioEntry
 from audiocache.exceptions import CorruptEntry, NewerSchema, TierError
+from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_connection import RedisConnection, connect
+from audiocache.tiers.redis_generation import Generation
+from audiocache.tiers.redis_names import TAGS, TEXT, Names, is_key
 
 LONGEST_MS: Final = 30 * 24 * 3_600_000
 """Redis keeps an entry without end for this long."""
-GENERATION_SECONDS: Final = 1.0
-"""How old our knowledge of the generation may be when we put."""
+BATCH: Final = 100
+"""Entries removed in one round trip."""
+WRONG_TYPE: Final = "WRONGTYPE"
 
 
 class DistributedTier(Tier):
@@ -44,11 +43,10 @@ class DistributedTier(Tier):
     ) -> None:
         super().__init__()
         self._redis = connection
-        self._prefix = prefix
+        self._names = Names(prefix)
+        self._generation = Generation(connection, self._names.generation)
         self.max_entry_bytes = max_entry_bytes
         self._clock = clock
-        self._generation = 0
-        self._generation_until = 0.0
 
     @classmethod
     def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:
@@ -63,138 +61,146 @@ class DistributedTier(Tier):
     # Reading
 
     def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
-        """The entries that are there, verified: one MGET."""
+        """The entries that are there, verified: one round trip."""
         wanted = list(keys)
+        if not wanted:
+            return {}
+        names = [self._names.entry(key) for key in wanted]
         with self._redis.use() as redis:
-            generation, *values = redis.mget([self._generation_key, *map(self._entry_key, wanted)])
-        self._learn(generation)
-        found, bad = {}, []
-        for key, value in zip(wanted, values, strict=True):
-            if value is None:
-                continue
+            pipe = redis.pipeline(transaction=False)
+            pipe.mget([self._names.generation, *names])
+            pipe.exists(*names)
+            answers = pipe.execute(raise_on_error=False)
+            scripts.refuse(answers)
+        (generation, *values), there = answers
+        held = {key: value for key, value in zip(wanted, values, strict=True) if value is not None}
+        if there > len(held):
+            self._remove_foreign([key for key in wanted if key not in held])
+        return self._read_all(held, self._generation.learn(generation))
+
+    def _read_all(self, values: Mapping[str, bytes], generation: int) -> dict[str, AudioEntry]:
+        found, bad, now = {}, [], self._clock()
+        for key, value in values.items():
             try:
-                entry = self._read(key, value)
+                entry, stamp = _read(key, value)
             except NewerSchema:
                 self.counts["newer_schema"] += 1
             except CorruptEntry:
-                self.counts["corrupt"] += 1
                 bad.append(key)
             else:
-                # An entry of another generation goes, so that a back-fill finds room.
-                found.update({key: entry} if entry else {})
-                bad.extend([] if entry else [key])
-        self._unlink(bad)
+                if stamp == generation and entry.keep_until > now:
+                    found[key] = entry
+        self._remove_corrupt(bad)
         return found
 
-    def _read(self, key: str, value: bytes) -> AudioEntry | None:
-        """The entry in a value; None when a clear or its end made it void."""
-        entry, generation = codec.decode(value)
-        if entry.key != key:
-            raise CorruptEntry("the envelope is another key's")
-        if generation != self._generation or entry.keep_until <= self._clock():
-            return None
-        return entry._replace(tier=DISTRIBUTED)
+    def _remove_foreign(self, keys: Sequence[str]) -> None:
+        """MGET shows a list or a hash as nothing: look again, and count it as damage."""
+        with self._redis.use() as redis:
+            pipe = redis.pipeline(transaction=False)
+            for key in keys:
+                pipe.strlen(self._names.entry(key))
+            answers = pipe.execute(raise_on_error=False)
+            scripts.refuse(answers, but=WRONG_TYPE)
+        pairs = zip(keys, answers, strict=True)
+        self._remove_corrupt([key for key, size in pairs if isinstance(size, Exception)])
+
+    def _remove_corrupt(self, keys: Sequence[str]) -> None:
+        if keys:
+            self.counts["corrupt"] += len(keys)
+            with self._redis.use() as redis:
+                redis.unlink(*map(self._names.entry, keys))
 
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
         """The keys that are fresh at `now`; reads headers only."""
-        wanted = list(keys)
-        return {key for key, header in self._headers(wanted) if header.expires > now}
+        return {header.key for header in self._headers(list(keys)) if header.expires > now}
 
     def _headers(
-        self, keys: Sequence[str], *, unlink: bool = False
-    ) -> list[tuple[str, codec.Header]]:
-        """The headers of the valid entries among keys, which may be removed on the way."""
-        with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=False)
-            pipe.get(self._generation_key)
-            for key in keys:
-                pipe.getrange(self._entry_key(key), 0, codec.HEADER_BYTES - 1)
-            if unlink:
-                pipe.unlink(*map(self._entry_key, keys))
-            generation, *heads = pipe.execute(raise_on_error=False)
-        self._learn(generation)
-        pairs = zip(keys, heads, strict=False)
-        return [(key, head) for key, raw in pairs if (head := self._header(key, raw))]
+        self, keys: Sequence[str], *, unlink: bool = False, group: str = "", members: Any = ()
+    ) -> list[codec.Header]:
+        """The headers of the valid entries among keys, which may be removed on the way.
 
-    def _header(self, key: str, raw: object) -> codec.Header | None:
-        try:
-            header = codec.peek(raw) if isinstance(raw, bytes) else None
-        except TierError:
-            return None
-        if header and header.key == key and header.generation == self._generation:
-            return header if header.keep_until > self._clock() else None
-        return None
+        Entries leave with their place in a group: neither is left without the other.
+        """
+        with self._redis.use() as redis:
+            pipe = redis.pipeline(transaction=bool(group))
+            pipe.get(self._names.generation)
+            for key in keys:
+                pipe.getrange(self._names.entry(key), 0, codec.HEADER_BYTES - 1)
+            if unlink and keys:
+                pipe.unlink(*map(self._names.entry, keys))
+            if group:
+                pipe.zrem(group, *members)
+            answers = pipe.execute(raise_on_error=False)
+            scripts.refuse(answers, but=WRONG_TYPE)
+        generation, now = self._generation.learn(answers[0]), self._clock()
+        headers = [_header(key, raw) for key, raw in zip(keys, answers[1:], strict=False)]
+        return [h for h in headers if h and h.generation == generation and h.keep_until > now]
 
     # Writing
 
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
-        """Store envelopes with their expiry: one pipeline."""
+        """Store envelopes with their expiry: one round trip."""
+        now = self._clock()
         latest = {entry.key: entry for entry in entries}
-        fitting = [entry for entry in latest.values() if self._fits(entry)]
-        if not only_missing:  # what is too large here still replaces its older sound
-            self._unlink(list(latest.keys() - {entry.key for entry in fitting}))
-        if not fitting:
+        lives = {key: self._life(entry, now) for key, entry in latest.items()}
+        # What has no life here (0) still replaces its older sound.
+        wanted = [key for key in latest if lives[key] or not only_missing]
+        if not wanted:
             return set()
-        generation = self._known_generation()
+        generation = self._generation.known()
+        calls = [
+            self._put_call(latest[key], lives[key], now, generation, fill=only_missing)
+            for key in wanted
+        ]
         with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=False)
-            for entry in fitting:
-                pipe.set(
-                    self._entry_key(entry.key),
-                    codec.encode(entry, generation),
-                    px=self._life(entry),
-                    nx=only_missing,
-                )
-            self._index(pipe, fitting)
-            answers = pipe.execute()
-        return {entry.key for entry, ok in zip(fitting, answers, strict=False) if ok}
+            answers = scripts.run(redis, scripts.PUT, calls)
+        self.counts["newer_schema"] += answers.count(scripts.NEWER)
+        pairs = zip(wanted, answers, strict=True)
+        return {key for key, answer in pairs if answer == scripts.TAKEN}
 
-    def _fits(self, entry: AudioEntry) -> bool:
+    def _life(self, entry: AudioEntry, now: int) -> int:
+        """For how many ms Redis is to keep it; 0: not at all."""
         if entry.size > self.max_entry_bytes:
             self.counts["oversize"] += 1
-            return False
-        return entry.keep_until > self._clock()
+            return 0
+        return LONGEST_MS if entry.keep_until == NEVER else max(0, entry.keep_until - now)
 
-    def _life(self, entry: AudioEntry) -> int:
-        return LONGEST_MS if entry.keep_until == NEVER else entry.keep_until - self._clock()
-
-    def _index(self, pipe: Any, entries: Sequence[AudioEntry]) -> None:
-        """Note the entries' groups: there is no SCAN on the way of a removal."""
-        for entry in entries:
-            for group in _groups(entry):
-                name = self._group_key(*group)
-                pipe.sadd(name, entry.key)
-                # Longer than any member that was put with a usual life.
-                pipe.pexpire(name, max(LONGEST_MS, self._life(entry)) + 1000)
+    def _put_call(
+        self, entry: AudioEntry, life: int, now: int, generation: int, *, fill: bool
+    ) -> scripts.Call:
+        name = self._names.entry(entry.key)
+        envelope = codec.encode(entry, generation) if life else codec.FIRST
+        groups = self._names.groups_of(entry) if life else ()
+        return scripts.put_call(name, groups, envelope, life, now, entry.key, fill=fill)
 
     # Removing
 
     def remove_many(self, keys: Collection[str]) -> int:
         """Remove entries; how many were there."""
-        return len(self._headers(list(keys), unlink=True)) if keys else 0
+        return sum(len(self._headers(batch, unlink=True)) for batch in _batches(list(keys)))
 
-    def remove_group(self, field: str, value: str) -> int:
-        """Remove the entries of a text, a source or a tag."""
-        name = self._group_key(field, value)
-        with self._redis.use() as redis:
-            members = [member.decode() for member in redis.smembers(name)]
-            redis.unlink(name)
+    def remove_group(self, field: str, value: str, namespace: str = "") -> int:
+        """Remove the entries of a text in a namespace, of a source or of a tag."""
         # Bare text and a paid clip are their own group and need no index.
-        return self.remove_many({*members, *([] if field == "tags" else [value])})
+        itself = field != TAGS and not (field == TEXT and namespace)
+        group, removed = self._names.group(field, value, namespace), 0
+        while members := self._members(group):
+            keys = [member.decode() for member in members if is_key(member)]
+            removed += len(self._headers(keys, unlink=True, group=group, members=members))
+        return removed + (self.remove_many([value]) if itself else 0)
+
+    def _members(self, group: str) -> list[bytes]:
+        with self._redis.use() as redis:
+            members: list[bytes] = redis.zrange(group, 0, BATCH - 1)
+        return members
 
     def clear(self) -> None:
         """Begin a new generation: what is there is void, and leaves at its own expiry."""
-        with self._redis.use() as redis:
-            self._learn(redis.incr(self._generation_key))
+        self._generation.renew()
 
     def cleanup(self) -> int:
         """Redis expires its entries itself."""
         return 0
-
-    def _unlink(self, keys: Sequence[str]) -> None:
-        if keys:
-            with self._redis.use() as redis:
-                redis.unlink(*map(self._entry_key, keys))
 
     # Looking
 
@@ -221,43 +227,22 @@ class DistributedTier(Tier):
         """Close the pool's idle connections; the next use opens new ones."""
         self._redis.close()
 
-    # The generation
 
-    def _known_generation(self) -> int:
-        """The generation to stamp a put with.
-
-        A clip whose making began before a clear carries the generation of before, and so
-        does not come back by it: what a look-up learnt is good for a moment.
-        """
-        if time.monotonic() > self._generation_until:
-            with self._redis.use() as redis:
-                self._learn(redis.get(self._generation_key))
-        return self._generation
-
-    def _learn(self, generation: bytes | int | None) -> None:
-        self._generation = int(generation or 0)
-        self._generation_until = time.monotonic() + GENERATION_SECONDS
-
-    # Names
-
-    @cached_property
-    def _generation_key(self) -> str:
-        return f"{self._prefix}:generation"
-
-    def _entry_key(self, key: str) -> str:
-        return f"{self._prefix}:entry:{key}"
-
-    def _group_key(self, field: str, value: str) -> str:
-        # A tag may be a person's name: its digest stands in the key.
-        digest = hashlib.sha256(value.encode()).hexdigest()[:32] if field == "tags" else value
-        return f"{self._prefix}:group:{field}:{digest}"
+def _read(key: str, value: bytes) -> tuple[AudioEntry, int]:
+    """The entry in a value and its generation. Raises CorruptEntry or NewerSchema."""
+    entry, generation = codec.decode(value)
+    if entry.key != key:
+        raise CorruptEntry("the envelope is another key's")
+    return entry._replace(tier=DISTRIBUTED), generation
 
 
-def _groups(entry: AudioEntry) -> Iterator[tuple[str, str]]:
-    """The groups by which an entry can be removed; its own key needs none."""
-    for field in ("text_digest", "source_key"):
-        value = getattr(entry, field)
-        if value and value != entry.key:
-            yield field, value
-    for tag in entry.tags:
-        yield "tags", tag
+def _header(key: str, raw: object) -> codec.Header | None:
+    try:
+        header = codec.peek(raw) if isinstance(raw, bytes) else None
+    except TierError:
+        return None
+    return header if header and header.key == key else None
+
+
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))

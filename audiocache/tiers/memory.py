@@ -56,10 +56,13 @@ class MemoryTier(Tier):
         """Remove entries; how many were there."""
         return sum(self.store.pop(key) is not None for key in keys)
 
-    def remove_group(self, field: str, value: str) -> int:
-        """Remove the entries of a text, a source or a tag."""
+    def remove_group(self, field: str, value: str, namespace: str = "") -> int:
+        """Remove the entries of a text in a namespace, of a source or of a tag."""
+        self.store.sweep()  # what has reached its end does not count
         return self.store.discard_where(
-            lambda _, entry: isinstance(entry, AudioEntry) and _belongs(entry, field, value)
+            lambda _, entry: (
+                isinstance(entry, AudioEntry) and _belongs(entry, field, value, namespace)
+            )
         )
 
     def clear(self) -> None:
@@ -113,6 +116,8 @@ def _shared_store(alias: str) -> ByteLRU[Any] | None:
     return cache.store if isinstance(cache, MemoryCache) else None
 
 
-def _belongs(entry: AudioEntry, field: str, value: str) -> bool:
+def _belongs(entry: AudioEntry, field: str, value: str, namespace: str) -> bool:
     held = getattr(entry, field)
+    if field == "text_digest" and entry.namespace != namespace:
+        return False
     return value in held if field == "tags" else held == value

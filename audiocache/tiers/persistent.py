@@ -5,30 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from itertools import islice
 from typing import Any, ClassVar, Final, Self
 
 from audiocache import database
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import MIB, PERSISTENT, CacheConfig
 from audiocache.entries import AudioEntry
-from audiocache.exceptions import CorruptEntry, NewerSchema
+from audiocache.exceptions import CorruptEntry, NewerSchema, TierBusy, TierError, TierUnavailable
 from audiocache.legacy.target import Limits
 from audiocache.rows import SCHEMA_VERSION, entry_in, values_of
 from audiocache.tiers.base import Tier
 from audiocache.tiers.sql import dialect_for
+from audiocache.tiers.sql.batches import BATCH, batches, batches_of, flat
 from audiocache.tiers.sql.connection import OwnConnection
+from audiocache.tiers.sql.counts import rows_of
+from audiocache.tiers.sql.room import Room
 
-BATCH: Final = 100
-"""Rows in one statement."""
 SWEEP_SECONDS: Final = 1.0
 SWEEP_ROWS: Final = 20
 """Expired rows that a put deletes at most, once in SWEEP_SECONDS: it works without Celery."""
-EVICT_ROWS: Final = 64
-"""Rows that one eviction deletes at most."""
 PAUSE_SECONDS: Final = 0.002
 """Between batches of a long delete, so that others get their turn."""
-HOUR_MS: Final = 3_600_000
+
+_Deleted = tuple[str, Any]
+"""Key and `keep_until` of a row that is gone; SQLite lets anything be the latter."""
 
 
 class PersistentTier(Tier):
@@ -47,6 +47,7 @@ class PersistentTier(Tier):
         self._database = OwnConnection(alias, Limits(max_entries, max_bytes))
         self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
+        self._room = Room(self._database, self._sql, max_entries, max_bytes)
         self._clock = clock
         self._sweep_at = 0.0
 
@@ -66,11 +67,11 @@ class PersistentTier(Tier):
         """The entries that are there, verified; a bad row is counted and deleted."""
         found: dict[str, AudioEntry] = {}
         corrupt: list[str] = []
-        for batch in _batches(keys):
+        for batch in batches(keys):
             for row in self._database.query(self._sql.entries(len(batch)), batch):
                 self._read(row, found, corrupt)
         if corrupt:
-            self._database.query(self._sql.delete_keys(len(corrupt)), corrupt)
+            self.remove_many(corrupt)
         return found
 
     def _read(self, row: Sequence[Any], found: dict[str, AudioEntry], corrupt: list[str]) -> None:
@@ -89,7 +90,7 @@ class PersistentTier(Tier):
         """The keys that are fresh at `now`; reads no audio."""
         return {
             key
-            for batch in _batches(keys)
+            for batch in batches(keys)
             for (key,) in self._database.query(self._sql.fresh(len(batch)), [now, *batch])
         }
 
@@ -99,16 +100,37 @@ class PersistentTier(Tier):
         """Upsert entries in one statement a batch; evict and sweep a little where it is due."""
         latest = {entry.key: entry for entry in entries}
         fitting = {key: entry for key, entry in latest.items() if self._fits(entry)}
-        if not only_missing:  # what is too large here still replaces its older sound
+        if not only_missing:  # what is not taken here still replaces its older sound
             self.remove_many(latest.keys() - fitting.keys())
         taken: set[str] = set()
+        refusals: list[TierError] = []
         # In the order of their keys: two writers of the same rows cannot deadlock.
-        for batch in _batches(sorted(fitting)):
-            taken |= self._upsert([fitting[key] for key in batch], only_missing)
+        for batch in batches_of(fitting[key] for key in sorted(fitting)):
+            taken |= self._store(batch, only_missing, refusals)
+            self._keep_within_limits()  # each time, so that the table never outgrows them by more
+        if refusals and not taken:
+            raise refusals[-1]
         if taken:
-            self._keep_within_limits()
             self._sweep_now_and_then()
         return taken
+
+    def _store(
+        self, batch: list[AudioEntry], only_missing: bool, refusals: list[TierError]
+    ) -> set[str]:
+        """The keys taken; an entry that the database refuses costs only itself."""
+        try:
+            return self._upsert(batch, only_missing)
+        except (TierBusy, TierUnavailable):
+            raise
+        except TierError as error:
+            if len(batch) > 1:
+                singly = (self._store([entry], only_missing, refusals) for entry in batch)
+                return set().union(*singly)
+            self.counts["refused"] += 1
+            refusals.append(error)
+        if not only_missing:
+            self.remove_many([batch[0].key])
+        return set()
 
     def _fits(self, entry: AudioEntry) -> bool:
         if self.max_bytes and entry.size > self.max_bytes:
@@ -125,32 +147,15 @@ class PersistentTier(Tier):
         tags = [(tag, entry.key) for entry in entries for tag in entry.tags]
         with self._database.transaction() if tags else nullcontext():
             taken = {key for (key,) in self._database.query(sql, values)}
-            for batch in _batches(pair for pair in tags if pair[1] in taken):
-                self._database.run(self._sql.add_tags(len(batch)), _flat(batch))
+            for batch in batches(pair for pair in tags if pair[1] in taken):
+                self._database.run(self._sql.add_tags(len(batch)), flat(batch))
         return taken
 
     def _keep_within_limits(self) -> None:
         """Evict until the maintained totals are within both limits, or only pins are left."""
-        if not (self.max_entries or self.max_bytes):
-            return
-        while (excess := self._excess()) and self._evict(*excess):
-            pass
-
-    def _excess(self) -> tuple[int, int] | None:
-        entries, size = self._totals()
-        rows = max(0, entries - self.max_entries) if self.max_entries else 0
-        spare = max(0, size - self.max_bytes) if self.max_bytes else 0
-        return (rows, spare) if rows or spare else None
-
-    def _evict(self, rows: int, size: int) -> int:
-        """Delete the least recently used rows that make up `rows` and `size`; how many."""
-        ids: list[int] = []
-        for row_id, row_size in self._database.query(self._sql.select_least_used, [EVICT_ROWS]):
-            if len(ids) >= rows and size <= 0:
-                break
-            ids.append(row_id)
-            size -= row_size
-        return self._delete(self._sql.delete_ids(len(ids)), ids, "evicted") if ids else 0
+        while ids := self._room.over():
+            if not self._delete(self._sql.delete_ids(len(ids)), ids, "evicted"):
+                return
 
     def _sweep_now_and_then(self) -> None:
         now = time.monotonic()
@@ -162,57 +167,58 @@ class PersistentTier(Tier):
         """Add hits; the last key was used last, so each gets an instant of its own."""
         first = now - len(hits) + 1
         uses = [(number, first + place, key) for place, (key, number) in enumerate(hits.items())]
-        for batch in _batches(sorted(uses, key=lambda use: use[2])):
+        for batch in batches(sorted(uses, key=lambda use: use[2])):
             self._database.run_many(self._sql.touch, batch)
 
     # Removing
 
     def remove_many(self, keys: Collection[str]) -> int:
-        """Delete rows by key; how many were there."""
+        """Delete rows by key; how many live ones were there."""
         return sum(
-            len(self._database.query(self._sql.delete_keys(len(batch)), batch))
-            for batch in _batches(keys)
+            self._live(self._delete(self._sql.delete_keys(len(batch)), batch))
+            for batch in batches(keys)
         )
 
-    def remove_group(self, field: str, value: str) -> int:
-        """Delete the entries of a text, a source or a tag, in batches."""
-        return self._delete_all(self._sql.delete_group(field), value)
+    def remove_group(self, field: str, value: str, namespace: str = "") -> int:
+        """Delete the entries of a text in a namespace, a source or a tag, in batches."""
+        group = [value, namespace] if field == "text_digest" else [value]
+        return sum(map(self._live, self._delete_all(self._sql.delete_group(field), group)))
 
     def clear(self) -> None:
         """Delete all rows of this schema or an older one, in batches."""
-        self._delete_all(self._sql.delete_some, SCHEMA_VERSION)
+        sum(map(len, self._delete_all(self._sql.delete_some, [SCHEMA_VERSION])))
 
     def cleanup(self) -> int:
         """Delete all rows past `keep_until`, in batches with a pause between them."""
-        return self._delete_all(self._sql.delete_kept_until, self._clock(), reason="expired")
+        deleted = self._delete_all(self._sql.delete_kept_until, [self._clock()], "expired")
+        return sum(map(len, deleted))
 
-    def _delete_all(self, sql: str, value: str | int, reason: str | None = None) -> int:
-        removed = 0
-        while number := self._delete(sql, [value, BATCH], reason):
-            removed += number
-            if number < BATCH:
+    def _delete_all(
+        self, sql: str, values: Sequence[Any], reason: str | None = None
+    ) -> Iterator[list[_Deleted]]:
+        while rows := self._delete(sql, [*values, BATCH], reason):
+            yield rows
+            if len(rows) < BATCH:
                 break
             time.sleep(PAUSE_SECONDS)
-        return removed
 
-    def _delete(self, sql: str, values: Sequence[Any], reason: str | None) -> int:
-        keys = [key for (key,) in self._database.query(sql, values)]
+    def _delete(self, sql: str, values: Sequence[Any], reason: str | None = None) -> list[_Deleted]:
+        rows = self._database.query(sql, values)
         if reason:
-            self.evicted(keys, reason)
-        return len(keys)
+            self.evicted([key for key, _ in rows], reason)
+        return rows
+
+    def _live(self, deleted: Iterable[_Deleted]) -> int:
+        """How many had not reached their end; one that is no instant is no end."""
+        now = self._clock()
+        return sum(isinstance(end, int) and end > now for _, end in deleted)
 
     # Counting
 
     def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:
         """Add to the counters of all time and of this hour."""
-        hour = now - now % HOUR_MS
-        rows = sorted(
-            (name, resolution, period, value)
-            for name, value in deltas.items()
-            for resolution, period in (("a", 0), ("h", hour))
-        )
-        for batch in _batches(rows):
-            self._database.run(self._sql.add_counts(len(batch)), _flat(batch))
+        for batch in batches(rows_of(deltas, now)):
+            self._database.run(self._sql.add_counts(len(batch)), flat(batch))
         return True
 
     def read_counts(self) -> dict[str, int]:
@@ -221,7 +227,7 @@ class PersistentTier(Tier):
 
     def stats(self) -> dict[str, Any]:
         """Totals, from where they are maintained, and limits."""
-        entries, size = self._totals()
+        entries, size = self._room.totals()
         return self.unknown_stats() | {"entry_count": entries, "total_size_bytes": size}
 
     def unknown_stats(self) -> dict[str, Any]:
@@ -237,22 +243,8 @@ class PersistentTier(Tier):
 
     def check(self) -> None:
         """Ask for the totals. Raises TierError."""
-        self._totals()
+        self._room.totals()
 
     def release(self) -> None:
         """Close this thread's connection."""
         self._database.release()
-
-    def _totals(self) -> tuple[int, int]:
-        [(entries, size)] = self._database.query(self._sql.select_totals, ())
-        return int(entries or 0), int(size or 0)
-
-
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
-
-
-def _flat(rows: Iterable[Sequence[Any]]) -> list[Any]:
-    return [value for row in rows for value in row]

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from django.core.cache import InvalidCacheBackendError
+from django.core.cache import InvalidCacheBackendError, caches
 from django.core.exceptions import ImproperlyConfigured
 
 from audiocache.conf import CacheConfig
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.gate import Gate
+from audiocache.tiers.redis_address import address_of
+from audiocache.tiers.redis_socket import bounded
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -65,31 +67,51 @@ def _trouble() -> Iterator[None]:
             raise TierBusy(_BUSY) from error
         raise TierUnavailable(type(error).__name__) from error
     except redis.ResponseError as error:
-        # The first word is Redis' kind of error; what follows may quote a value.
-        raise TierError(str(error).partition(" ")[0]) from error
+        # The first word is Redis' kind of error; what follows may quote a value. Where redis-py
+        # has a class for the kind, it leaves the word out.
+        by_class = type(error) is not redis.ResponseError
+        kind = type(error).__name__ if by_class else str(error).partition(" ")[0]
+        raise TierError(kind) from error
     except redis.RedisError as error:
         raise TierUnavailable(type(error).__name__) from error
 
 
 def connect(config: CacheConfig) -> Any:
-    """A client; nothing is sent yet. Raises ImproperlyConfigured when django-redis is missing."""
+    """A client; nothing is sent yet.
+
+    Raises ImproperlyConfigured for a wrong address or alias, or when django-redis is missing.
+    """
     try:
         import django_redis
     except ImportError:
         raise ImproperlyConfigured(MISSING_EXTRA) from None
     if config.redis_alias:
         return _of_alias(django_redis, config.redis_alias)
-    return _own_factory(config).connect(_url(config))
+    client = _own_factory(config).connect(address_of(config))
+    pool = client.connection_pool
+    pool.connection_class = bounded(pool.connection_class)
+    return client
 
 
 def _of_alias(django_redis: Any, alias: str) -> Redis:
-    try:
-        client: Redis = django_redis.get_redis_connection(alias)
-    except (InvalidCacheBackendError, NotImplementedError) as error:
+    if not is_django_redis(alias):
         raise ImproperlyConfigured(
             f"CACHE_REDIS_ALIAS: {alias!r} is not a django-redis cache in CACHES"
-        ) from error
+        )
+    client: Redis = django_redis.get_redis_connection(alias)
+    if client.connection_pool.connection_kwargs.get("decode_responses"):
+        raise ImproperlyConfigured(
+            f"CACHE_REDIS_ALIAS: {alias!r} decodes responses, and sound is no text"
+        )
     return client
+
+
+def is_django_redis(alias: str) -> bool:
+    """Does an alias of CACHES lend its connection? Connects to nothing."""
+    try:
+        return hasattr(getattr(caches[alias], "client", None), "get_client")
+    except (InvalidCacheBackendError, ImproperlyConfigured):
+        return False
 
 
 def _own_factory(config: CacheConfig) -> Any:
@@ -115,11 +137,3 @@ def _own_factory(config: CacheConfig) -> Any:
             },
         }
     )
-
-
-def _url(config: CacheConfig) -> str:
-    if config.redis_url:
-        return config.redis_url
-    host = config.redis_host or ""
-    host = f"[{host}]" if ":" in host else host
-    return f"redis://{host}:{config.redis_port}/{config.redis_db}"

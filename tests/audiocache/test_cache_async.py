@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from audiocache import MultiTierAudioCache, Recording
+from audiocache import CacheConfig, MultiTierAudioCache, Recording
 from audiocache.aio import AsyncVerbs
 from audiocache.keys import clip_of
 from audiocache.verbs import TextVerbs
@@ -419,3 +419,68 @@ def test_when_a_leader_is_stopped_the_others_begin_anew(cache: Cache) -> None:
 
     found = run(work())
     assert found.count(WAV) == 4
+
+
+@pytest.fixture
+def memory_cache(new_cache: NewCache, new_tier: NewTier) -> Cache:
+    """With threads of its own, as a process has them."""
+    return new_cache(tiers=[new_tier("memory")])
+
+
+def test_a_create_that_raises_stop_iteration_fails_and_does_not_hang(memory_cache: Cache) -> None:
+    empty = iter(())
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        run(memory_cache.aget_or_create("Hello", lambda: next(empty)), 5)
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        memory_cache.get_or_create("Hello", lambda: next(empty))
+
+
+def test_whatever_gives_an_awaitable_may_be_create(memory_cache: Cache) -> None:
+    async def make() -> bytes:
+        await asyncio.sleep(0)
+        return WAV
+
+    class Maker:
+        async def __call__(self) -> bytes:
+            return await make()
+
+    async def ask() -> list[bytes]:
+        return [
+            await memory_cache.aget_or_create("lambda", lambda: make()),  # noqa: PLW0108
+            await memory_cache.aget_or_create("object", Maker()),
+            await memory_cache.aget_or_create("partial", functools.partial(make)),
+        ]
+
+    assert run(ask(), 5) == [WAV] * 3
+
+
+def test_a_cancelled_put_that_waits_for_a_thread_is_stored_all_the_same(
+    new_tier: NewTier, clock: FakeClock
+) -> None:
+    tiers = [new_tier("memory"), new_tier("redis")]
+    cache = MultiTierAudioCache(CacheConfig(), tiers=tiers, clock=clock, executor=Workers("one", 1))
+    busy = threading.Event()
+
+    async def leave() -> None:
+        cache.executor.submit(lambda: busy.wait(5))
+        put = asyncio.create_task(cache.aput("Hello", WAV))
+        await asyncio.sleep(0.05)
+        put.cancel()
+        await asyncio.sleep(0)
+        busy.set()
+
+    run(leave(), 5)
+    assert cache.executor.submit(lambda: True).result(5)  # behind the put, on its one thread
+    assert cache.get("Hello") == WAV
+    cache.close()
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "audiocache"])
+def test_a_cache_is_closed_within_an_event_loop(new_cache: NewCache) -> None:
+    cache = new_cache("sqlite")
+
+    async def use() -> None:
+        await cache.aput("Hello", WAV)
+        cache.close()
+
+    run(use(), 10)

@@ -63,6 +63,14 @@ def test_the_sites_own_connection(found: Check) -> None:
     assert found(PERSISTENT_DATABASE="default") == ["audiocache.W001"]
 
 
+def test_another_alias_whose_views_begin_transactions(
+    found: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(PERSISTENT_DATABASE="audiocache_pg") == []
+    monkeypatch.setitem(connections.databases["audiocache_pg"], "ATOMIC_REQUESTS", True)
+    assert found(PERSISTENT_DATABASE="audiocache_pg") == ["audiocache.W008"]
+
+
 def test_a_redis_that_is_not_configured(found: Check) -> None:
     assert found(BACKEND="redis") == ["audiocache.W002"]
 
@@ -80,6 +88,33 @@ def test_an_alias_of_caches(found: Check, settings: Settings) -> None:
     settings.CACHES = settings.CACHES | {"slow": site, "calm": {**site, "OPTIONS": CALM}}
     assert found(REDIS_ALIAS="slow") == ["audiocache.W003"]
     assert found(REDIS_ALIAS="calm") == []
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "django.core.cache.backends.locmem.LocMemCache",
+        "django.core.cache.backends.redis.RedisCache",
+        "no.such.Backend",
+    ],
+)
+def test_an_alias_that_is_not_of_django_redis(
+    found: Check, settings: Settings, backend: str
+) -> None:
+    site = {"BACKEND": backend, "LOCATION": "redis://localhost:1"}
+    settings.CACHES = settings.CACHES | {"other": site}
+    assert found(REDIS_ALIAS="other") == ["audiocache.E007"]
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://user:s3cret#x@host", "localhost:6379", "redis://:s3cret@host?bogus_option=1"]
+)
+def test_an_address_of_redis_that_is_wrong(found: Check, settings: Settings, url: str) -> None:
+    assert found(REDIS_URL=url) == ["audiocache.E006"]
+    [message] = checks.check_settings()
+    assert message.msg.startswith("CACHE_REDIS_URL: ")
+    assert not any(part in str(message) for part in ("s3cret", "6379", "bogus"))
+    assert found(REDIS_URL=url, BACKEND="sqlite") == []
 
 
 @pytest.mark.parametrize("name", ["MEMORY_MAX_SIZE", "MEMORY_MAX_MB"])

@@ -108,3 +108,12 @@ def test_no_message_repeats_a_text() -> None:
 def test_the_generation_and_the_instants_stand_in_the_header() -> None:
     made = entry("a", created=NOW, ttl=5, stale=6)
     assert peek(encode(made, 3))[1:] == (3, NOW, NOW + 5, NOW + 11)
+
+
+def test_the_scripts_on_the_server_know_where_the_header_has_its_fields() -> None:
+    made = entry("a", created=NOW, ttl=5)
+    value = encode(made, 3)
+    assert value.startswith(codec.FIRST)
+    assert value[codec.KEY_AT : codec.CREATED_AT] == bytes.fromhex(made.key) + bytes(7) + b"\x03"
+    assert value[codec.CREATED_AT : codec.EXPIRES_AT] == NOW.to_bytes(8)
+    assert value[codec.EXPIRES_AT : codec.EXPIRES_AT + 8] == (NOW + 5).to_bytes(8)

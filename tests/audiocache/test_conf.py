@@ -214,3 +214,22 @@ def test_the_order_of_the_tiers_is_a_setting() -> None:
     config = CacheConfig(tiers="memory,distributed,persistent", redis_alias="default")  # type: ignore[arg-type]
     assert config.tier_names == ("memory", "distributed", "persistent")
     assert CacheConfig(tiers=["persistent", "distributed", "memory"]).tiers[0] == "persistent"  # type: ignore[arg-type]
+
+
+def test_wrong_names_and_wrong_values_are_told_together(settings: Settings) -> None:
+    settings.AUDIOCACHE = {"MEMORY_MAX_SIZE": -1, "TTL_HOURS": "x", "BOGUS": 1, "TIERS": 5}
+    with pytest.raises(ImproperlyConfigured) as refused:
+        CacheConfig.load()
+    for name in ("'BOGUS'", "CACHE_MEMORY_MAX_SIZE", "CACHE_TTL_HOURS", "CACHE_TIERS"):
+        assert name in str(refused.value)
+
+
+def test_of_values_that_exclude_each_other_the_higher_source_counts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHE_REDIS_HOST", "elsewhere")
+    monkeypatch.setenv("CACHE_PERSISTENT_PATH", "/elsewhere")
+    settings.AUDIOCACHE = {"REDIS_URL": "redis://example.org"}
+    config = CacheConfig.load(persistent_database="default")
+    assert (config.redis_url, config.redis_host) == ("redis://example.org", None)
+    assert (config.persistent_database, config.persistent_path) == ("default", None)

@@ -85,6 +85,22 @@ def test_beside_a_postgresql_site_it_is_a_second_connection(site: Site) -> None:
     assert (found["ATOMIC_REQUESTS"], found["CONN_MAX_AGE"]) == (False, None)
 
 
+def test_a_postgresql_server_that_is_gone_does_not_hold_callers(site: Site) -> None:
+    _, found = site({"default": {**POSTGRESQL, "OPTIONS": {"sslmode": "prefer", "pool": True}}})
+    assert found["OPTIONS"]["connect_timeout"] == 2
+    assert found["OPTIONS"]["tcp_user_timeout"] == 5000
+    assert found["OPTIONS"]["sslmode"] == "prefer"
+    assert "pool" not in found["OPTIONS"]  # it allows no connection that stays open
+
+
+def test_what_the_site_says_of_time_outs_is_taken(site: Site) -> None:
+    own = {**POSTGRESQL, "OPTIONS": {"connect_timeout": 9, "pool": True}}
+    for databases in ({"default": own}, {"default": POSTGRESQL, "audiocache": own}):
+        assert site(databases)[1]["OPTIONS"]["connect_timeout"] == 9
+    _, found = site({"default": POSTGRESQL, "audiocache": own})
+    assert (found["CONN_MAX_AGE"], found["OPTIONS"]["pool"]) == (0, True)
+
+
 def test_an_alias_of_its_name_is_taken_and_completed(site: Site) -> None:
     own = sqlite("mine.db", OPTIONS={"timeout": 3})
     alias, found = site({"default": POSTGRESQL, "audiocache": own})

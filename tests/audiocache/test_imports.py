@@ -78,6 +78,13 @@ settings.configure(
 import django
 
 django.setup()
+clients = [name for name in ("botocore", "requests", "urllib3") if name in sys.modules]
+
+# urllib3 looks, when it is imported, whether it can bind a socket of IPv6. None of ours does.
+before = len(seen)
+import urllib3
+foreign, seen[before:] = seen[before:], []
+
 modules = []
 for package in map(import_module, ["audiocache", "tts"]):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -87,7 +94,8 @@ for package in map(import_module, ["audiocache", "tts"]):
 threads = [thread.name for thread in threading.enumerate() if thread.name != "MainThread"]
 print(json.dumps({
     "modules": modules, "seen": seen, "started": started, "threads": threads,
-    "left": os.listdir(), "celery": "celery" in sys.modules,
+    "left": os.listdir(), "celery": "celery" in sys.modules, "clients": clients,
+    "foreign": foreign,
 }))
 """
 
@@ -126,6 +134,11 @@ def test_law_13_importing_starts_connects_to_and_leaves_nothing(
     imported: dict[str, Any], what: str
 ) -> None:
     assert imported[what] == []
+
+
+def test_law_13_setting_up_imports_no_client_of_a_provider(imported: dict[str, Any]) -> None:
+    assert imported["clients"] == []
+    assert all(event.startswith("socket.bind ") for event in imported["foreign"])
 
 
 @pytest.mark.parametrize("package", PUBLIC)

@@ -328,3 +328,19 @@ def test_different_variants_have_different_keys(
 def test_true_is_not_one_and_text_is_not_a_number() -> None:
     keys = {clip_of("Hello", {"x": value}).key for value in (True, 1, "1", "true", [1], 0, False)}
     assert len(keys) == 7
+
+
+@pytest.mark.parametrize("text", ["a\r\r\nb", "a\r\r\r\n\r\nb", " \r\n a \t\r\n "])
+def test_line_ends_are_normalised_once_and_for_all(text: str) -> None:
+    once = normalize_text(text)
+    assert normalize_text(once) == once
+    assert "\r\n" not in once
+
+
+def test_what_is_too_deep_or_too_long_is_refused_by_its_name() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match=r"^style must not be nested deeper than 20$"):
+        canonical_variant({"style": endless})
+    with pytest.raises(ValueError, match=r"^seed must have at most 1024 bits$"):
+        canonical_variant({"seed": 10**5000})

@@ -62,3 +62,14 @@ def test_when_the_database_cannot_say_the_work_goes_ahead() -> None:
                 assert held
         finally:
             cursor.execute("ALTER TABLE away RENAME TO audiocache_lease")
+
+
+def test_when_the_database_breaks_meanwhile_the_work_is_done_all_the_same() -> None:
+    with connections[database.default_alias()].cursor() as cursor:
+        try:
+            with only_one("work") as held:
+                assert held
+                cursor.execute("ALTER TABLE audiocache_lease RENAME TO away")
+        finally:
+            cursor.execute("ALTER TABLE away RENAME TO audiocache_lease")
+    Lease.objects.all().delete()

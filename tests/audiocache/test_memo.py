@@ -91,3 +91,18 @@ def test_it_is_bounded_in_number_and_holds_no_long_text(memo: ClipMemo) -> None:
     memo.clip("x" * MAX_TEXT, "", {})
     memo.clip("y" * (MAX_TEXT + 1), "", {})
     assert len(memo._clips) == before + 1
+
+
+def test_it_is_bounded_in_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memo_module, "MAX_CHARACTERS", 1000)
+    names = ClipMemo()
+    for number in range(100):
+        names.clip(f"{number}{' ' * 300}x", "", {"voice": "v" * 100})
+    assert len(names._clips) <= 3
+
+
+def test_a_long_text_or_variant_is_not_remembered() -> None:
+    names = ClipMemo()
+    names.clip("x" + " " * 5000 + "y", "", {})
+    names.clip("x", "", {"instructions": "i" * 5000})
+    assert len(names._clips) == 0

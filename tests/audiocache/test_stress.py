@@ -19,8 +19,9 @@ from audiocache.cache import MultiTierAudioCache as Cache
 from audiocache.lru import ByteLRU
 from audiocache.tiers.distributed import DistributedTier
 from audiocache.tiers.memory import MemoryTier
-from audiocache.tiers.persistent import EVICT_ROWS, PersistentTier
+from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.redis_connection import RedisConnection, connect
+from audiocache.tiers.sql.room import EVICT_ROWS
 from project.servers import RedisServer, start_redis
 
 KIB = 1024

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from audiocache import ladder, upkeep
+from audiocache import touches, upkeep
 from audiocache.exceptions import TierUnavailable
 from audiocache.lru import ByteLRU
 from audiocache.models import AudioCacheEntry
@@ -96,7 +96,7 @@ def test_hits_are_told_in_the_order_of_their_last_use(
 def test_the_hits_remembered_are_bounded(
     new_cache: NewCache, new_tier: NewTier, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder, "MAX_TOUCHES", 50)
+    monkeypatch.setattr(touches, "REMEMBERED", 50)
     cache = new_cache(tiers=[new_tier("memory"), kept])
     cache.put("a", b"1")
     for _ in range(60):
@@ -114,11 +114,9 @@ def test_two_that_flush_at_once_share_what_there_is(
         def __len__(self) -> int:
             return 3
 
-    cache.ladder._touches = Emptied(["00" * 32])
+    cache.ladder.touches._keys = Emptied(["00" * 32])
     cache.ladder.flush_touches()
     assert kept.touches == [{"00" * 32: 1}]
-    cache.ladder.forget_touches()
-    cache.ladder._touches = deque()
 
 
 def test_a_child_writes_nothing_that_its_parent_counted(

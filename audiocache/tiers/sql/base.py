@@ -12,12 +12,16 @@ class Dialect:
     """The driver's placeholder."""
     greatest = "MAX"
     lock_rows = ""
-    """Behind a SELECT of rows about to be deleted."""
+    """Behind a SELECT of rows about to be deleted because somebody says so: waits for them."""
+    lock_free_rows = ""
+    """Behind a SELECT of any rows about to be deleted: passes over those that others hold."""
+    intact = ""
+    """What else holds for a row whose instants are instants."""
 
     select_entries = f"SELECT {', '.join(READ)} FROM audiocache_entry WHERE key IN ({{keys}})"
     select_fresh = (
         "SELECT key FROM audiocache_entry WHERE expires > {mark} AND key IN ({keys})"
-        f" AND schema_version <= {SCHEMA_VERSION} AND audio IS NOT NULL"
+        f" AND schema_version <= {SCHEMA_VERSION} AND audio IS NOT NULL{{intact}}"
     )
     select_totals = "SELECT SUM(entries), SUM(bytes) FROM audiocache_total"
     select_counts = "SELECT name, value FROM audiocache_count WHERE resolution = 'a' AND period = 0"
@@ -29,7 +33,7 @@ class Dialect:
     def select_least_used(self) -> str:
         """Candidates for eviction, the least recently used first; parameter: how many."""
         return (
-            "SELECT id, size FROM audiocache_entry WHERE NOT pinned"
+            "SELECT id, CAST(size AS BIGINT) FROM audiocache_entry WHERE NOT pinned"
             f" ORDER BY used, id LIMIT {self.mark}"
         )
 
@@ -39,7 +43,8 @@ class Dialect:
 
     def fresh(self, number: int) -> str:
         """Which of so many keys are fresh at an instant."""
-        return self.select_fresh.format(mark=self.mark, keys=self._marks(number))
+        keys = self._marks(number)
+        return self.select_fresh.format(mark=self.mark, keys=keys, intact=self.intact)
 
     def upsert(self, number: int, *, only_missing: bool) -> str:
         """Insert or replace so many rows; the keys taken.
@@ -75,41 +80,44 @@ class Dialect:
         return f"INSERT INTO audiocache_tag (tag, key) VALUES {pairs} ON CONFLICT DO NOTHING"
 
     def delete_keys(self, number: int) -> str:
-        """Delete so many keys; those that were there."""
-        return self._delete(f"key IN ({self._marks(number)})")
+        """Delete so many keys; those that were there.
+
+        In the order of their keys, as all who lock several rows: none can deadlock.
+        """
+        return self._delete(f"key IN ({self._marks(number)}) ORDER BY key{self.lock_rows}")
 
     def delete_ids(self, number: int) -> str:
         """Delete so many rows."""
-        return self._delete(f"id IN ({self._marks(number)})")
+        return self._delete(f"id IN ({self._marks(number)}){self.lock_free_rows}")
 
     @property
     def delete_kept_until(self) -> str:
         """Delete rows past an instant; parameters: the instant, how many."""
-        return self._delete(f"keep_until <= {self.mark}", limit=True)
+        return self._delete(f"keep_until <= {self.mark} LIMIT {self.mark}{self.lock_free_rows}")
 
     @property
     def delete_some(self) -> str:
         """Delete any rows up to a schema; parameters: the version, how many."""
-        return self._delete(f"schema_version <= {self.mark}", limit=True)
+        return self._delete(f"schema_version <= {self.mark} LIMIT {self.mark}{self.lock_rows}")
 
     def delete_group(self, field: str) -> str:
-        """Delete entries of a text, a source or a tag; parameters: its value, how many."""
+        """Delete the entries of a group; parameters: its value (and namespace), how many."""
         where = {
-            "text_digest": f"text_digest = {self.mark}",
+            "text_digest": f"text_digest = {self.mark} AND namespace = {self.mark}",
             "source_key": f"source_key = {self.mark}",
             "tags": f"key IN (SELECT key FROM audiocache_tag WHERE tag = {self.mark})",
         }[field]
-        return self._delete(where, limit=True)
+        return self._delete(f"{where} LIMIT {self.mark}{self.lock_rows}")
 
-    def _delete(self, where: str, *, limit: bool = False) -> str:
-        """Rows are chosen in a sub-select, which can be limited, and can pass over locked ones.
+    def _delete(self, where: str) -> str:
+        """Rows are chosen in a sub-select, which can be limited, and can lock what it finds.
 
-        Without an order: by id, the database would look for the few expired among all rows.
+        Where it is limited, without an order: by id, the database would look for the few
+        expired among all rows.
         """
-        chosen = f"SELECT id FROM audiocache_entry WHERE {where}"
         return (
-            f"DELETE FROM audiocache_entry WHERE id IN ({chosen}"
-            f"{f' LIMIT {self.mark}' if limit else ''}{self.lock_rows}) RETURNING key"
+            "DELETE FROM audiocache_entry WHERE id IN (SELECT id FROM audiocache_entry"
+            f" WHERE {where}) RETURNING key, keep_until"
         )
 
     @property

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audiocache import own_file
-from audiocache.exceptions import TierBusy, TierError, TierUnavailable
+from audiocache import inherited, own_file
 from audiocache.legacy.target import Limits
+from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
+
+TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
+"""For PostgreSQL, in ms, so that no locked row or slow disk holds a caller (law 3).
+
+Sent in one message with the statement they are for: that makes the two one transaction, so
+it costs no round trip and, behind pgbouncer, nothing stays in a session that others get.
+"""
 
 
 class OwnConnection:
@@ -24,6 +31,7 @@ class OwnConnection:
     def __init__(self, alias: str, limits: Limits | None = None) -> None:
         self.alias = alias
         self._limits = limits
+        inherited.keep_apart(alias)
 
     @property
     def wrapper(self) -> BaseDatabaseWrapper:
@@ -32,20 +40,27 @@ class OwnConnection:
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows that a statement returns."""
-        with self._trouble() as connection:
-            cursor = connection.connection.cursor()
-            cursor.execute(sql, values)
-            return cursor.fetchall()  # type: ignore[no-any-return]
+        reading = sql.startswith("SELECT")
+        with self._trouble(reading=reading) as connection:
+            try:
+                return _rows(_execute(connection, sql, values))
+            except Exception as error:
+                if not (reading and is_undecodable(error)):
+                    raise
+            return _rows_with_damage(connection, sql, values)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """A statement that returns nothing."""
         with self._trouble() as connection:
-            connection.connection.cursor().execute(sql, values)
+            _execute(connection, sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """A statement for each row, in one transaction."""
         with self.transaction(), self._trouble() as connection:
-            connection.connection.cursor().executemany(sql, rows)
+            cursor = connection.connection.cursor()
+            if connection.vendor == "postgresql":
+                cursor.execute(TIME_LIMITS)
+            cursor.executemany(sql, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -59,16 +74,18 @@ class OwnConnection:
             self.wrapper.close()
 
     @contextmanager
-    def _trouble(self) -> Iterator[BaseDatabaseWrapper]:
+    def _trouble(self, *, reading: bool = False) -> Iterator[BaseDatabaseWrapper]:
         connection = self.wrapper
         try:
             own_file.prepare(connection, self._limits)
             connection.ensure_connection()
             with connection.wrap_database_errors:
                 yield connection
-        except (DatabaseError, InterfaceError, OSError) as error:
-            self._recover(connection)
-            raise _tier_error(error) from error
+        except CAUGHT as error:
+            if not is_of_a_value(error):
+                self._recover(connection)
+            # Without the driver's error, which a traceback in a log would quote.
+            raise trouble_of(error, reading=reading) from None
 
     def _recover(self, connection: BaseDatabaseWrapper) -> None:
         """Begin anew next time: with another connection, and with a look at the file."""
@@ -77,16 +94,38 @@ class OwnConnection:
         own_file.unprepare(self.alias)
 
 
-def _tier_error(error: Exception) -> TierError:
-    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    if isinstance(error, OperationalError) and "locked" in reason:
-        return TierBusy(reason)
-    if isinstance(error, OperationalError | InterfaceError | OSError) or _schema_is_missing(error):
-        return TierUnavailable(reason)
-    # Others may quote a value in their message.
-    return TierError(type(error).__name__)
+def _execute(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> Any:
+    """A cursor behind the statement."""
+    cursor = connection.connection.cursor()
+    if connection.vendor == "postgresql" and _takes_several(connection):
+        sql = f"{TIME_LIMITS}; {sql}"
+    cursor.execute(sql, values)
+    return cursor
 
 
-def _schema_is_missing(error: Exception) -> bool:
-    """PostgreSQL says so with a ProgrammingError: 42P01 no table, 42703 no column."""
-    return getattr(error.__cause__, "sqlstate", "") in {"42P01", "42703"}
+def _takes_several(connection: BaseDatabaseWrapper) -> bool:
+    """Only where the driver puts the values in: the server prepares one statement at a time."""
+    return not connection.settings_dict["OPTIONS"].get("server_side_binding")
+
+
+def _rows(cursor: Any) -> list[Any]:
+    # psycopg has a result for each statement, psycopg2 and SQLite that of the last.
+    while cursor.description is None and cursor.nextset():
+        pass
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+def _rows_with_damage(
+    connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]
+) -> list[Any]:
+    """Read again, with surrogates where a text of SQLite's is no UTF-8: the others are sound."""
+    raw = connection.connection
+    before, raw.text_factory = raw.text_factory, _text_with_damage
+    try:
+        return _rows(_execute(connection, sql, values))
+    finally:
+        raw.text_factory = before
+
+
+def _text_with_damage(value: bytes) -> str:
+    return value.decode(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""PostgreSQL: writers side by side; a row that another is deleting is passed over."""
+"""PostgreSQL: writers side by side, each holding the rows that it changes."""
 
 from __future__ import annotations
 
@@ -9,4 +9,5 @@ class PostgreSQL(Dialect):
     """Row locks where two processes may delete the same rows."""
 
     greatest = "GREATEST"
-    lock_rows = " FOR UPDATE SKIP LOCKED"
+    lock_rows = " FOR UPDATE"
+    lock_free_rows = " FOR UPDATE SKIP LOCKED"

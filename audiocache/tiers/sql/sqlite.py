@@ -9,3 +9,7 @@ class SQLite(Dialect):
     """The shared statements with SQLite's placeholder."""
 
     mark = "?"
+    # A column takes any value there, and any text is greater than any number.
+    intact = "".join(
+        f" AND typeof({name}) = 'integer'" for name in ("created", "expires", "keep_until")
+    )

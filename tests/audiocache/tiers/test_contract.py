@@ -158,13 +158,16 @@ def test_removing_tells_how_many_were_there(any_tier: Tier) -> None:
     assert held(any_tier, *entries) == [None, None, entries[2]._replace(tier=any_tier.name)]
 
 
-def test_a_text_is_removed_in_all_its_variants(any_tier: Tier) -> None:
-    spoken = [entry("a"), entry("a", parameters={"voice": "nova"}), entry("a", namespace="n")]
+def test_a_text_is_removed_in_all_its_variants_of_a_namespace(any_tier: Tier) -> None:
+    spoken = [entry("a"), entry("a", parameters={"voice": "nova"})]
+    elsewhere = entry("a", parameters={"voice": "nova"}, namespace="n")
     other = entry("b", parameters={"voice": "nova"})
-    any_tier.put_many([*spoken, other])
-    assert any_tier.remove_group("text_digest", spoken[0].text_digest) == 3
-    assert held(any_tier, *spoken) == [None, None, None]
+    any_tier.put_many([*spoken, elsewhere, other])
+    assert any_tier.remove_group("text_digest", spoken[0].text_digest) == 2
+    assert held(any_tier, *spoken) == [None, None]
     assert any_tier.get(other.key) is not None
+    assert any_tier.remove_group("text_digest", elsewhere.text_digest, "n") == 1
+    assert any_tier.get(elsewhere.key) is None
 
 
 def test_a_source_is_removed_with_its_renditions(any_tier: Tier) -> None:

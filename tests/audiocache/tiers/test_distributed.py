@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import select
+import socket
 import struct
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -20,9 +25,10 @@ from audiocache import codec
 from audiocache.conf import CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
-from audiocache.tiers import distributed
+from audiocache.tiers import redis_generation
 from audiocache.tiers.distributed import LONGEST_MS, DistributedTier
 from audiocache.tiers.redis_connection import connect
+from audiocache.tiers.redis_socket import BoundedSocket
 from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import NewTier
 from tests.factories import HOUR, NOW, FakeClock, entry
@@ -158,13 +164,255 @@ def test_a_clip_begun_before_a_clear_elsewhere_does_not_come_back_by_its_put(
 def test_what_is_known_of_the_generation_is_good_for_a_moment(
     redis_tier: DistributedTier, new_tier: NewTier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed, "GENERATION_SECONDS", -1.0)
+    monkeypatch.setattr(redis_generation, "KNOWN_SECONDS", -1.0)
     other = new_tier("redis")
     made = entry("a")
     assert other.get(made.key) is None
     redis_tier.clear()
     other.put_many([made])
     assert redis_tier.get(made.key) is not None
+
+
+def test_a_lost_generation_revives_nothing_that_was_cleared(
+    redis_tier: DistributedTier, new_tier: NewTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    """A server that evicts any key may take the generation, too."""
+    first, second = entry("a"), entry("b")
+    redis_tier.put_many([first])
+    redis_tier.clear()
+    redis_tier.put_many([second])
+    redis_client.delete(f"{prefix}:generation")
+    for tier in (new_tier("redis"), redis_tier):
+        assert tier.get_many([first.key, second.key]) == {}
+        tier.clear()
+        assert tier.get_many([first.key, second.key]) == {}
+        redis_client.delete(f"{prefix}:generation")
+        assert tier.get_many([first.key, second.key]) == {}
+
+
+def test_two_that_begin_a_generation_share_it(new_tier: NewTier) -> None:
+    one, other = new_tier("redis"), new_tier("redis")
+    assert one.get(entry("a").key) is other.get(entry("a").key) is None
+    one.put_many([entry("a")])
+    assert other.get(entry("a").key) is not None
+
+
+# Back-fills
+
+
+@pytest.mark.parametrize("size", [10, 100_000], ids=["small", "large"])
+def test_a_back_fill_replaces_what_is_kept_past_its_freshness(
+    redis_tier: DistributedTier, clock: FakeClock, size: int
+) -> None:
+    """Else an entry that is kept for a provider's failure keeps the fresh one out."""
+    old = entry("a", ttl=1000, stale=HOUR, audio=bytes(size))
+    redis_tier.put_many([old])
+    clock.now += 999
+    fresh = old._replace(audio=b"y" * size, expires=NOW + HOUR, keep_until=NOW + HOUR)
+    assert redis_tier.put_many([fresh], only_missing=True) == set()
+    assert redis_tier.get(old.key) == old._replace(tier="distributed")
+    clock.now += 1
+    assert redis_tier.put_many([fresh], only_missing=True) == {old.key}
+    assert redis_tier.get(old.key) == fresh._replace(tier="distributed")
+
+
+def test_a_back_fill_replaces_nothing_that_is_for_ever(redis_tier: DistributedTier) -> None:
+    made = entry("a", ttl=0)
+    redis_tier.put_many([made])
+    assert redis_tier.put_many([made._replace(audio=b"new")], only_missing=True) == set()
+
+
+@pytest.mark.parametrize("damage", ["cut in its header", "a pickle", "empty"])
+def test_a_back_fill_replaces_what_is_no_envelope(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str, damage: str
+) -> None:
+    made = entry("a")
+    redis_tier.put_many([made])
+    value = redis_client.get(place(prefix, made))
+    assert isinstance(value, bytes)
+    redis_client.set(place(prefix, made), DAMAGES[damage](value))
+    assert redis_tier.put_many([made], only_missing=True) == {made.key}
+    assert redis_tier.get(made.key) is not None
+
+
+def test_a_back_fill_replaces_an_entry_of_another_generation(redis_tier: DistributedTier) -> None:
+    made = entry("a")
+    redis_tier.put_many([made])
+    redis_tier.clear()
+    assert redis_tier.put_many([made], only_missing=True) == {made.key}
+
+
+# Puts
+
+
+def test_a_server_that_lost_the_scripts_is_sent_them_again(
+    redis_tier: DistributedTier, redis_client: redis.Redis
+) -> None:
+    made = [entry("a"), entry("b", audio=bytes(100_000), tags=("t",))]
+    redis_client.script_flush()
+    assert redis_tier.put_many(made) == {made[0].key, made[1].key}
+    assert set(redis_tier.get_many([one.key for one in made])) == {made[0].key, made[1].key}
+
+
+def test_a_put_is_one_round_trip(
+    redis_tier: DistributedTier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [entry(f"{number}", tags=("t",), audio=bytes(number * 1000)) for number in range(50)]
+    redis_tier.put_many(made)
+    client, trips = redis_tier._redis._client, []
+    pipeline = client.pipeline
+
+    def counted(**how: Any) -> Any:
+        trips.append("pipeline")
+        return pipeline(**how)
+
+    monkeypatch.setattr(client, "pipeline", counted)
+    monkeypatch.setattr(client, "execute_command", lambda *words, **how: trips.append(words[0]))
+    assert len(redis_tier.put_many(made)) == 50
+    assert trips == ["pipeline"]
+
+
+def test_a_large_value_leaves_no_upload(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    made = entry("a", audio=bytes(100_000), ttl=HOUR)
+    assert redis_tier.put_many([made]) == {made.key}
+    assert redis_tier.put_many([made], only_missing=True) == set()
+    assert redis_tier.get(made.key) == made._replace(tier="distributed")
+    assert redis_client.keys(f"{prefix}:entry:*") == [place(prefix, made).encode()]
+    assert HOUR - 5000 < redis_client.pttl(place(prefix, made)) <= HOUR
+
+
+def test_short_lives_are_no_trouble(new_tier: NewTier, clock: FakeClock) -> None:
+    """The clock runs on between two looks at it."""
+
+    class Running(FakeClock):
+        def __call__(self) -> int:
+            self.now += 1
+            return self.now
+
+    running = Running()
+    tier = DistributedTier(new_tier("redis")._redis, prefix="short", clock=running)
+    for number in range(20):
+        made = entry(f"{number}", created=running.now, ttl=1 + number % 4)
+        tier.put_many([made._replace(keep_until=made.expires)])
+
+
+def test_an_entry_whose_time_is_over_is_not_taken(
+    redis_tier: DistributedTier, clock: FakeClock
+) -> None:
+    made = entry("a", ttl=1000)
+    for passed in (1000, 1):
+        clock.now += passed
+        assert redis_tier.put_many([made]) == set()
+        assert redis_tier.put_many([made], only_missing=True) == set()
+
+
+# Groups
+
+
+def test_a_group_forgets_those_that_left(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    redis_tier.put_many([entry(f"{n}", tags=("t",), ttl=50) for n in range(300)])
+    [group] = redis_client.scan_iter(f"{prefix}:group:*")
+    assert redis_client.zcard(group) == 300
+    time.sleep(0.1)
+    for number in range(31):
+        redis_tier.put_many([entry(f"late {number}", tags=("t",))])
+    assert redis_client.zcard(group) == 31
+
+
+def test_a_group_leaves_with_its_last_member(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    redis_tier.put_many([entry("a", tags=("t",), ttl=HOUR)])
+    [group] = redis_client.scan_iter(f"{prefix}:group:*")
+    assert HOUR < redis_client.pttl(group) <= HOUR + 1000
+
+
+def test_a_short_life_does_not_shorten_its_groups(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    long = 300 * 24 * HOUR
+    redis_tier.put_many([entry("a", parameters={"voice": "a"}, ttl=long)])
+    redis_tier.put_many([entry("a", parameters={"voice": "b"}, ttl=60_000)])
+    [group] = redis_client.scan_iter(f"{prefix}:group:*")
+    assert redis_client.pttl(group) > long - 5000
+
+
+def test_a_time_out_during_a_removal_orphans_no_entry(
+    redis_tier: DistributedTier, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [entry(f"{number}", tags=("t",)) for number in range(250)]
+    redis_tier.put_many(made)
+    members, asked = redis_tier._members, []
+
+    def fail_later(group: str) -> list[bytes]:
+        asked.append(group)
+        if len(asked) == 2:
+            raise TierUnavailable("TimeoutError")
+        return members(group)
+
+    monkeypatch.setattr(redis_tier, "_members", fail_later)
+    with pytest.raises(TierUnavailable):
+        redis_tier.remove_group("tags", "t")
+    assert len(redis_tier.get_many([one.key for one in made])) == 150
+    assert redis_tier.remove_group("tags", "t") == 150
+    assert redis_tier.get_many([one.key for one in made]) == {}
+
+
+def test_an_entry_and_its_place_in_a_group_leave_at_once(
+    redis_tier: DistributedTier, redis_client: redis.Redis
+) -> None:
+    """A put in between would leave an entry that no removal of the group finds."""
+    redis_tier.put_many([entry("a", tags=("t",))])
+    words: list[str] = []
+    with redis_client.monitor() as monitor:  # type: ignore[no-untyped-call]
+        assert redis_tier.remove_group("tags", "t") == 1
+        redis_client.echo("the end")
+        while "ECHO" not in words:
+            words.append(monitor.next_command()["command"].partition(" ")[0])
+    inside = words[words.index("MULTI") : words.index("EXEC")]
+    assert [word for word in inside if word in ("UNLINK", "ZREM")] == ["UNLINK", "ZREM"]
+
+
+def test_a_removal_that_the_server_refuses_is_trouble(
+    new_tier: NewTier, own_server: RedisServer
+) -> None:
+    """A primary that became a replica takes no writes."""
+    tier = new_tier("redis", redis_url=own_server.url)
+    made = entry("a", tags=("t",))
+    tier.put_many([made])
+    with redis.Redis.from_url(own_server.url) as client:
+        client.replicaof("127.0.0.1", "1")
+        try:
+            for verb in (VERBS["remove"], VERBS["remove group"]):
+                with pytest.raises(TierError, match="ReadOnlyError"):
+                    verb(tier)
+        finally:
+            client.replicaof("NO", "ONE")
+    assert tier.get(made.key) is not None
+
+
+def test_a_text_is_removed_in_its_namespace_alone(redis_tier: DistributedTier) -> None:
+    bare = [entry("a"), entry("a", parameters={"voice": "b"})]
+    roomy = [entry("a", namespace="n", parameters=given) for given in ({}, {"voice": "b"})]
+    redis_tier.put_many([*bare, *roomy])
+    digest = bare[0].text_digest
+    assert redis_tier.remove_group("text_digest", digest, "n") == 2
+    assert set(redis_tier.get_many([one.key for one in [*bare, *roomy]])) == {e.key for e in bare}
+    redis_tier.put_many(roomy)
+    assert redis_tier.remove_group("text_digest", digest) == 2
+    assert set(redis_tier.get_many([one.key for one in [*bare, *roomy]])) == {e.key for e in roomy}
+
+
+def test_sources_and_tags_know_no_namespace(redis_tier: DistributedTier) -> None:
+    made = entry("a", namespace="n", tags=("t",))
+    redis_tier.put_many([made])
+    assert redis_tier.remove_group("source_key", made.key, "other") == 1
+    redis_tier.put_many([made])
+    assert redis_tier.remove_group("tags", "t", "other") == 1
 
 
 # Damage
@@ -219,15 +467,22 @@ def test_a_value_of_a_newer_schema_is_a_counted_miss_and_kept(
     assert redis_tier.get(made.key) is None
     assert redis_tier.has_many([made.key], NOW) == set()
     assert redis_tier.put_many([made], only_missing=True) == set()
-    assert (redis_tier.counts["newer_schema"], redis_tier.counts["corrupt"]) == (1, 0)
+    assert redis_tier.put_many([made]) == set()
+    assert redis_tier.put_many([made._replace(audio=bytes(100_000))]) == set()
+    assert redis_tier.put_many([made._replace(audio=bytes(2**21))]) == set()
+    assert (redis_tier.counts["newer_schema"], redis_tier.counts["corrupt"]) == (5, 0)
+    assert len(redis_client.keys(f"{prefix}:entry:*")) == 1
     assert redis_client.get(place(prefix, made)) == newer(value)
+
+
+DEEP = b"[" * 100_000
 
 
 def test_an_envelope_with_a_right_checksum_and_odd_details_is_damage(
     redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
 ) -> None:
     made = entry("a", content_type="", text=None, source_key="", text_digest="")
-    for details in (b"5", b"[]", b"no JSON", b'{"tags":5}', b'{"tags":null}', b"\xff"):
+    for details in (b"5", b"[]", b"no JSON", b'{"tags":5}', b'{"tags":null}', b"\xff", DEEP):
         body = struct.pack(
             ">32sQQQQI", bytes.fromhex(made.key), 0, NOW, NOW + HOUR, NOW + HOUR, len(details)
         )
@@ -235,7 +490,7 @@ def test_an_envelope_with_a_right_checksum_and_odd_details_is_damage(
         redis_client.set(place(prefix, made), value)
         assert redis_tier.get(made.key) is None
         assert not redis_client.exists(place(prefix, made))
-    assert redis_tier.counts["corrupt"] == 6
+    assert redis_tier.counts["corrupt"] == 7
 
 
 def sealed(body: bytes) -> bytes:
@@ -244,15 +499,94 @@ def sealed(body: bytes) -> bytes:
     return start + struct.pack(">Q", xxh3_64_intdigest(body, seed=int.from_bytes(start))) + body
 
 
-def test_a_key_of_another_type_is_a_miss_and_is_replaced(
-    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+@pytest.mark.parametrize("only_missing", [False, True])
+def test_a_key_of_another_type_is_replaced(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str, only_missing: bool
 ) -> None:
     made = entry("a")
     redis_client.rpush(place(prefix, made), "a list")
-    assert redis_tier.get(made.key) is None
     assert redis_tier.has_many([made.key], NOW) == set()
-    assert redis_tier.put_many([made]) == {made.key}
+    assert redis_tier.put_many([made], only_missing=only_missing) == {made.key}
     assert redis_tier.get(made.key) == made._replace(tier="distributed")
+
+
+def test_a_key_of_another_type_is_a_counted_miss_and_deleted(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    bad, good = entry("bad"), entry("good")
+    redis_tier.put_many([good])
+    redis_client.rpush(place(prefix, bad), "a list")
+    assert set(redis_tier.get_many([bad.key, entry("none").key, good.key])) == {good.key}
+    assert redis_tier.counts["corrupt"] == 1
+    assert redis_client.keys(f"{prefix}:entry:*") == [place(prefix, good).encode()]
+
+
+def test_a_key_of_another_type_is_removed_and_does_not_count(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    redis_client.rpush(place(prefix, entry("a")), "a list")
+    assert redis_tier.remove_many([entry("a").key]) == 0
+    assert not redis_client.exists(place(prefix, entry("a")))
+
+
+FOREIGN: dict[str, Callable[[redis.Redis, str], object]] = {
+    "text": lambda client, name: client.set(name, "abc"),
+    "below nothing": lambda client, name: client.set(name, "-1"),
+    "zero": lambda client, name: client.set(name, "0"),
+    "a fraction": lambda client, name: client.set(name, "1.5"),
+    "too large": lambda client, name: client.set(name, "9" * 20),
+    "no UTF-8": lambda client, name: client.set(name, b"\xff"),
+    "empty": lambda client, name: client.set(name, b""),
+    "a list": lambda client, name: client.rpush(name, "1"),
+    "a hash": lambda client, name: client.hset(name, "a", "1"),
+    "nothing": lambda client, name: client.delete(name),
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("first", ["get", "has", "put", "remove", "remove group"])
+def test_a_foreign_generation_makes_all_void_and_is_replaced(
+    new_tier: NewTier,
+    redis_client: redis.Redis,
+    prefix: str,
+    foreign: Callable[[redis.Redis, str], object],
+    first: str,
+) -> None:
+    new_tier("redis").put_many([entry("a"), entry("b")])
+    redis_client.delete(f"{prefix}:generation")
+    foreign(redis_client, f"{prefix}:generation")
+    tier = new_tier("redis")
+    VERBS[first](tier)
+    assert tier.get(entry("b").key) is None
+    tier.put_many([entry("b")])
+    assert new_tier("redis").get(entry("b").key) is not None
+    assert 0 < int(redis_client.get(f"{prefix}:generation")) < 2**62  # type: ignore[arg-type]
+
+
+def test_a_foreign_group_is_trouble_until_a_put_begins_it_anew(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    made = entry("a", tags=("t",))
+    redis_tier.put_many([made])
+    [group] = redis_client.scan_iter(f"{prefix}:group:*")
+    redis_client.set(group, "no set")
+    with pytest.raises(TierError):
+        redis_tier.remove_group("tags", "t")
+    assert redis_tier.put_many([made]) == {made.key}
+    assert redis_tier.remove_group("tags", "t") == 1
+
+
+def test_foreign_members_of_a_group_name_no_keys_of_neighbours(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str
+) -> None:
+    made = entry("a", tags=("t",))
+    redis_tier.put_many([made])
+    [group] = redis_client.scan_iter(f"{prefix}:group:*")
+    redis_client.zadd(group, {b"\xff": 1, b"neighbour": 2})
+    redis_client.set(f"{prefix}:entry:neighbour", "another program's")
+    assert redis_tier.remove_group("tags", "t") == 1
+    assert redis_client.exists(f"{prefix}:entry:neighbour")
+    assert not redis_client.exists(group)
 
 
 def test_an_answer_that_is_an_error_of_redis_is_the_tiers_and_quotes_nothing(
@@ -416,10 +750,177 @@ def test_the_connection_of_a_caches_alias_is_used_with_keys_and_bytes_of_ours(
     assert redis_client.exists(place(prefix, made))
 
 
+def test_an_alias_whose_connection_decodes_is_a_wrong_setting(settings: Settings) -> None:
+    alias = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"{settings.TEST_REDIS_URL}?client_name=decodes",  # a pool by itself
+        "OPTIONS": {"CONNECTION_POOL_KWARGS": {"decode_responses": True}},
+    }
+    with (
+        override_settings(CACHES={**settings.CACHES, "site": alias}),
+        pytest.raises(ImproperlyConfigured, match="CACHE_REDIS_ALIAS: 'site' decodes"),
+    ):
+        connect(CacheConfig(redis_alias="site"))
+
+
 @pytest.mark.parametrize("alias", ["default", "nowhere"])
 def test_an_alias_that_is_no_django_redis_cache_is_a_wrong_setting(alias: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"CACHE_REDIS_ALIAS: '{alias}' is not a"):
         connect(CacheConfig(redis_alias=alias))
+
+
+WRONG_URLS = [
+    "redis://user:s3cret#x@host",
+    "redis://user:1234#s3cret@host",
+    "redis://user:1234?s3cret@host",
+    "redis://user:1234/s3cret@host",
+    "redis://user:s3cret/x@host",
+    "redis://:s3cret@[host",
+    "redis://:s3cret@host:99999",
+    "redis://:s3cret@host:0",
+    "redis://:s3cret@host/one",
+    "redis://:s3cret@host?db=-1",
+    "redis://:s3cret@host?db=one",
+    "redis://:s3cret@host?bogus_option=1",
+    "redis://:s3cret@host?decode_responses=true",
+    "redis://:s3cret@host?socket_timeout=soon",
+    "redis://:s3cret@host?ssl_keyfile=only-of-rediss",
+    "redis://:s3cret@host?protocol=9",
+    "unix://:s3cret@",
+    "http://:s3cret@host",
+    "localhost:6379",
+    "s3cret",
+]
+
+
+@pytest.mark.parametrize("url", WRONG_URLS)
+def test_a_wrong_url_is_a_wrong_setting_that_is_not_repeated(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^CACHE_REDIS_URL: ") as caught:
+        connect(CacheConfig(redis_url=url))
+    shown = "".join(traceback.format_exception(caught.value))
+    told = f"{caught.value}{caught.value.__context__}"
+    assert not any(part in shown.split("CACHE_REDIS_URL")[-1] for part in ("s3cret", "1234"))
+    assert not any(part in told for part in ("s3cret", "1234", "bogus"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://",
+        "redis://user:p%40ss%23word@[::1]:7000/5",
+        "redis://localhost?db=3&client_name=site&socket_timeout=0.1&max_connections=3",
+        "rediss://example.org:6380/0?ssl_cert_reqs=none",
+        "unix://user:word@/var/run/redis.sock?db=2",
+    ],
+)
+def test_a_right_url_makes_a_client(url: str) -> None:
+    pool = connect(CacheConfig(redis_url=url)).connection_pool
+    assert pool.connection_class(**pool.connection_kwargs)
+
+
+@pytest.mark.parametrize("host", ["localhost:6379", "host/x", "a@b#c"])
+def test_a_wrong_host_is_a_wrong_setting(host: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^CACHE_REDIS_HOST: "):
+        connect(CacheConfig(redis_host=host))
+
+
+# A deadline for a whole answer
+
+
+@contextmanager
+def dripping(target: RedisServer, pause: float) -> Iterator[int]:
+    """The port of a proxy that lets a byte of the server's through per `pause` seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker = threading.Thread(target=drip, args=(listener, target.port, pause), daemon=True)
+        worker.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    worker.join(10)
+
+
+def drip(listener: socket.socket, port: int, pause: float) -> None:
+    with suppress(OSError):
+        while True:
+            link, _ = listener.accept()
+            with (
+                link,
+                socket.create_connection(("127.0.0.1", port), 10) as server,
+                suppress(OSError),
+            ):
+                pump(link, server, pause)
+
+
+def pump(link: socket.socket, server: socket.socket, pause: float) -> None:
+    while True:
+        ready, _, _ = select.select([link, server], [], [], 10)
+        data = ready[0].recv(1) if server in ready[:1] else ready[0].recv(65536)
+        if not data:
+            return
+        if ready[0] is server:
+            time.sleep(pause)
+            link.sendall(data)
+        else:
+            server.sendall(data)
+
+
+def test_a_dripping_server_is_left_at_the_deadline(
+    new_tier: NewTier, own_server: RedisServer
+) -> None:
+    made = entry("a")
+    new_tier("redis", redis_url=own_server.url).put_many([made])
+    with dripping(own_server, 0.05) as port:
+        tier = new_tier("redis", redis_url=f"redis://127.0.0.1:{port}")
+        started = time.monotonic()
+        with pytest.raises(TierUnavailable, match="TimeoutError"):
+            tier.get(made.key)
+        assert time.monotonic() - started < 5  # each read by itself would be in time, for 20 s
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[BoundedSocket, socket.socket]]:
+    near, far = socket.socketpair()
+    near.settimeout(0.1)
+    with near, far:
+        yield BoundedSocket(near), far
+
+
+def test_bytes_that_come_lengthen_the_deadline(
+    ends: tuple[BoundedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = ends
+    now = 100.0
+    monkeypatch.setattr("audiocache.tiers.redis_socket.time.monotonic", lambda: now)
+    near.sendall(b"GET")
+    far.sendall(bytes(100_000))
+    assert len(near.recv(60_000)) == 60_000
+    now += 0.125
+    assert near.recv_into(bytearray(40_000)) == 40_000
+    now += 0.125
+    far.sendall(b"x")
+    with pytest.raises(TimeoutError):
+        near.recv(1)
+    near.sendall(b"GET")
+    assert near.recv(1) == b"x"
+
+
+def test_a_read_is_shortened_to_what_is_left_and_lengthened_again(
+    ends: tuple[BoundedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = ends
+    now = 100.0
+    monkeypatch.setattr("audiocache.tiers.redis_socket.time.monotonic", lambda: now)
+    far.sendall(b"abc")
+    near.recv(1)
+    now += 0.0625
+    near.recv(1)
+    assert 0 < near.gettimeout() < 0.06
+    near.sendall(b"GET")
+    near.recv(1)
+    assert near.gettimeout() == 0.1
+    near.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        near.recv(1)
 
 
 def test_a_missing_extra_is_one_sentence_with_the_pip_command(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection as callers
@@ -14,11 +17,15 @@ from django.db import connections, transaction
 from django.db.models import Sum
 from pytest_django import Settings
 
-from audiocache.conf import CacheConfig
-from audiocache.exceptions import TierBusy, TierError, TierUnavailable
+from audiocache.conf import MIB, CacheConfig
+from audiocache.entries import LATEST
+from audiocache.exceptions import CorruptEntry, TierBusy, TierError, TierUnavailable
 from audiocache.models import AudioCacheEntry, Count, Tag, Total
+from audiocache.rows import MAX_LABEL
 from audiocache.tiers import persistent
-from audiocache.tiers.persistent import EVICT_ROWS, SWEEP_ROWS, PersistentTier
+from audiocache.tiers.persistent import SWEEP_ROWS, PersistentTier
+from audiocache.tiers.sql import batches, connection
+from audiocache.tiers.sql.room import EVICT_ROWS
 from tests.audiocache.conftest import ALIASES, ON_POSTGRESQL, ON_SQLITE, NewTier
 from tests.factories import HOUR, NOW, FakeClock, entry, row
 
@@ -124,6 +131,32 @@ def test_eviction_deletes_small_batches_and_tells_of_each(new_tier: NewTier, sql
     assert tier.stats()["entry_count"] == 10
 
 
+def test_one_put_of_many_never_outgrows_the_limits_by_more_than_a_batch(
+    new_tier: NewTier, sql_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tier = new_tier(sql_kind, max_entries=100, max_bytes=MIB)
+    seen: list[int] = []
+    store = tier._store
+
+    def spy(*given: Any) -> Any:
+        seen.append(rows(tier).count())
+        return store(*given)
+
+    monkeypatch.setattr(tier, "_store", spy)
+    tier.put_many([entry(str(number), audio=bytes(10_000)) for number in range(1000)])
+    assert len(seen) == 10
+    assert max(seen) <= 100
+    assert rows(tier).count() <= 100
+    assert_totals(tier)
+
+
+def test_a_batch_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "BATCH_BYTES", 100)
+    sizes = [40, 40, 40, 200, 100, 1]
+    found = batches.batches_of(entry(str(n), audio=bytes(n)) for n in sizes)
+    assert [[one.size for one in batch] for batch in found] == [[40, 40], [40], [200], [100], [1]]
+
+
 def test_pinned_rows_stay_and_when_only_they_are_left_eviction_ends(
     new_tier: NewTier, sql_kind: str, clock: FakeClock
 ) -> None:
@@ -192,6 +225,15 @@ def test_the_labels_of_the_variant_have_columns_of_their_own(sql_tier: Persisten
     found = rows(sql_tier).get()
     assert (found.provider, found.model, found.voice) == ("espeak", "2", "nova")
     assert (found.language, found.size, found.used) == ("de", 12, NOW)
+
+
+def test_a_long_label_is_cut_and_fits_into_every_index(sql_tier: PersistentTier) -> None:
+    chance = random.Random(7)
+    label = "".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(3000))
+    long = entry("a", parameters={"provider": label, "model": label, "voice": label})
+    assert sql_tier.put_many([long]) == {long.key}
+    assert rows(sql_tier).get().voice == label[:MAX_LABEL]
+    assert sql_tier.get(long.key) == long._replace(tier="persistent")
 
 
 def test_tags_leave_with_their_entry(sql_tier: PersistentTier) -> None:
@@ -299,6 +341,73 @@ def test_a_foreign_value_that_sqlite_lets_in_is_a_counted_miss_and_deleted(
     assert keys(tier) == set()
 
 
+def write(tier: PersistentTier, key: str, column: str, value: str) -> None:
+    """As only SQLite lets one: anything into any column."""
+    with connections[alias(tier)].cursor() as cursor:
+        cursor.execute(f"UPDATE audiocache_entry SET {column} = {value} WHERE key = %s", [key])
+
+
+INSTANTS = ["created", "expires", "keep_until"]
+STRANGE = [
+    *((column, "'abc'") for column in [*INSTANTS, "schema_version", "cost", "billed_units"]),
+    *((column, value) for column in INSTANTS for value in ("-5", "1.5e300", "x'00'")),
+    *((column, "x'00'") for column in ["text", "variant", "content_type", "source_key", "timings"]),
+    *(("variant", value) for value in ["'{bad'", "'5'", "'[]'"]),
+    ("tags", "'[1]'"),
+    *((column, "CAST(x'ff736563726574' AS TEXT)") for column in ["text", "variant", "tags"]),
+    ("timings", "CAST(x'22ff22' AS TEXT)"),
+    ("duration_ms", "2.5"),
+]  # fmt: skip
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("column", "value"), STRANGE)
+def test_a_column_of_another_kind_is_a_counted_miss_and_deleted_and_costs_only_its_row(
+    new_tier: NewTier, column: str, value: str
+) -> None:
+    tier = new_tier("sqlite")
+    bad, good = entry("bad"), entry("good")
+    tier.put_many([bad, good])
+    write(tier, bad.key, column, value)
+    assert set(tier.get_many([bad.key, good.key])) == {good.key}
+    assert tier.counts["corrupt"] == 1
+    assert keys(tier) == {good.key}
+    assert connections[alias(tier)].connection.text_factory is str
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("value", ["'abc'", "1.5e300", "x'00'"])
+@pytest.mark.parametrize("column", INSTANTS)
+def test_a_row_with_a_damaged_instant_is_not_had(
+    new_tier: NewTier, column: str, value: str
+) -> None:
+    tier = new_tier("sqlite")
+    made = entry("a")
+    tier.put_many([made])
+    write(tier, made.key, column, value)
+    assert tier.has_many([made.key], NOW) == set()
+
+
+@ON_SQLITE
+def test_a_damaged_size_does_not_keep_others_from_leaving(new_tier: NewTier) -> None:
+    tier = new_tier("sqlite", max_entries=1, max_bytes=10)
+    tier.put_many([entry("a", audio=b"1")])
+    write(tier, entry("a").key, "size", "'abc'")
+    tier.put_many([entry("b", audio=b"2")])
+    assert len(keys(tier)) == 1
+
+
+@pytest.mark.parametrize("created", [-1, LATEST + 1])
+def test_an_instant_that_no_datetime_can_tell_is_damage(
+    sql_tier: PersistentTier, created: int
+) -> None:
+    made = entry("a")
+    sql_tier.put_many([made])
+    change(sql_tier, made.key, created=created)
+    assert sql_tier.get(made.key) is None
+    assert sql_tier.counts["corrupt"] == 1
+
+
 def test_a_row_of_a_newer_schema_is_a_counted_miss_and_left_alone(
     sql_tier: PersistentTier,
 ) -> None:
@@ -375,6 +484,156 @@ def test_a_value_that_the_database_refuses_is_an_error_of_this_tier(new_tier: Ne
         tier.put_many([entry("a", text="secret \x00 words")])
     assert type(caught.value) is TierError
     assert "secret" not in str(caught.value)
+
+
+SECRET = "a secret phrase"
+REFUSED = {
+    "a number too large": {"cost": 2**70},
+    "a lone surrogate": {"text": "secret \ud800"},
+    "an index row too large": {"tags": ("".join(map(chr, range(0x20000, 0x20000 + 5000))),)},
+    "a variant that is none": {"variant": "{secret"},
+}
+
+
+@pytest.mark.parametrize("fields", REFUSED.values(), ids=REFUSED)
+def test_a_value_that_is_refused_costs_its_entry_and_is_no_outage(
+    sql_tier: PersistentTier, fields: dict[str, Any]
+) -> None:
+    if "tags" in fields and sql_tier.vendor == "sqlite":
+        # SQLite has no such limit: what it takes is as good as any other entry.
+        assert sql_tier.put_many([entry("bad")._replace(**fields)]) == {entry("bad").key}
+        return
+    old, good = entry("bad"), entry("good")
+    bad = old._replace(**fields)
+    sql_tier.put_many([old])
+    held = connections[alias(sql_tier)].connection
+    with pytest.raises(TierError) as caught:
+        sql_tier.put_many([bad])
+    assert type(caught.value) in (TierError, CorruptEntry)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+    assert sql_tier.counts["refused"] == 1
+    assert connections[alias(sql_tier)].connection is held
+    assert keys(sql_tier) == set()  # the older sound is not served in its place
+    assert sql_tier.put_many([bad, good]) == {good.key}
+    assert sql_tier.counts["refused"] == 2
+    assert keys(sql_tier) == {good.key}
+
+
+@ON_SQLITE
+def test_a_text_that_cannot_be_read_is_in_no_message(new_tier: NewTier) -> None:
+    tier = new_tier("sqlite")
+    made = entry("a")
+    tier.put_many([made])
+    write(tier, made.key, "text", "CAST(x'ff736563726574' AS TEXT)")
+    with pytest.raises(TierError) as caught:
+        tier._database.query("WITH one AS (SELECT text FROM audiocache_entry) SELECT * FROM one")
+    assert type(caught.value) is TierError
+    assert str(caught.value) == "OperationalError"
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@ON_POSTGRESQL
+def test_a_message_of_the_server_is_not_told(new_tier: NewTier) -> None:
+    tier = new_tier("postgresql")
+    with pytest.raises(TierError) as caught:
+        tier._database.query("SELECT %s::regclass", [SECRET])
+    assert str(caught.value) == "ProgrammingError 42602"
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@contextmanager
+def another_holds(tier: PersistentTier, statement: str) -> Iterator[None]:
+    """Another session has done this and does not end its transaction."""
+    with psycopg.connect(**connections[alias(tier)].get_connection_params()) as other:
+        other.execute(statement)
+        try:
+            yield
+        finally:
+            other.rollback()
+
+
+@pytest.fixture
+def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = connection.TIME_LIMITS.replace("1000", "50").replace("5000", "200")
+    monkeypatch.setattr(connection, "TIME_LIMITS", limits)
+
+
+WRITES = {name: VERBS[name] for name in ("put", "put with tags", "remove", "touched")}
+
+
+@ON_POSTGRESQL
+@pytest.mark.usefixtures("short_limits")
+@pytest.mark.parametrize("verb", WRITES.values(), ids=WRITES)
+def test_a_row_that_another_locked_holds_a_caller_for_a_moment_and_is_no_outage(
+    new_tier: NewTier, verb: Callable[[PersistentTier], object]
+) -> None:
+    tier = new_tier("postgresql")
+    tier.put_many([entry("a", tags=("t",))])
+    with another_holds(tier, "SELECT 1 FROM audiocache_entry FOR UPDATE"):
+        with pytest.raises(TierBusy):
+            verb(tier)
+        assert tier.get(entry("a").key) is not None
+    verb(tier)
+
+
+@ON_POSTGRESQL
+@pytest.mark.usefixtures("short_limits")
+def test_a_table_that_another_locked_is_an_outage(new_tier: NewTier) -> None:
+    tier = new_tier("postgresql")
+    tier.put_many([entry("a")])
+    with another_holds(tier, "LOCK TABLE audiocache_entry"), pytest.raises(TierUnavailable):
+        tier.get(entry("a").key)
+    assert tier.get(entry("a").key) is not None
+
+
+@ON_POSTGRESQL
+@pytest.mark.usefixtures("short_limits")
+def test_a_statement_that_takes_too_long_is_an_outage(new_tier: NewTier) -> None:
+    tier = new_tier("postgresql")
+    tier.put_many([entry("a")])
+    with pytest.raises(TierUnavailable, match="57014"):
+        tier._database.query("SELECT pg_sleep(5)")
+    assert tier.get(entry("a").key) is not None
+
+
+@ON_POSTGRESQL
+def test_the_time_limits_do_not_stay_with_the_session(new_tier: NewTier) -> None:
+    """Behind pgbouncer the session is another's next."""
+    tier = new_tier("postgresql")
+    tier.put_many([entry("a", tags=("t",))])
+    tier.touched({entry("a").key: 1}, NOW)
+    with connections[alias(tier)].cursor() as cursor:
+        for name in ("lock_timeout", "statement_timeout"):
+            cursor.execute(f"SHOW {name}")
+            assert cursor.fetchone() == ("0",)
+
+
+@ON_POSTGRESQL
+def test_expired_rows_that_another_holds_are_passed_over(
+    new_tier: NewTier, clock: FakeClock
+) -> None:
+    tier = new_tier("postgresql")
+    tier.put_many([entry("a", ttl=10), entry("b", ttl=10)])
+    clock.now += 10
+    held = f"SELECT 1 FROM audiocache_entry WHERE key = '{entry('a').key}' FOR UPDATE"
+    with another_holds(tier, held):
+        assert tier.cleanup() == 1
+    assert keys(tier) == {entry("a").key}
+
+
+@ON_POSTGRESQL
+def test_where_the_server_puts_the_values_in_it_works_without_time_limits(
+    new_tier: NewTier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tier = new_tier("postgresql")
+    tier.close()
+    monkeypatch.setitem(
+        connections[alias(tier)].settings_dict, "OPTIONS", {"server_side_binding": True}
+    )
+    made = entry("a", tags=("t",))
+    tier.put_many([made])
+    assert tier.get(made.key) == made._replace(tier="persistent")
+    tier.close()
 
 
 def test_while_debug_is_on_no_text_or_sound_reaches_the_query_log(

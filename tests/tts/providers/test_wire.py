@@ -6,7 +6,6 @@ import gc
 import os
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.tts.vendors import misbehaving
 from tests.tts.vendors.server import Heard, Reply, Server
@@ -208,26 +208,11 @@ def test_an_address_that_does_not_answer_is_left_for_the_next(
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
     """A certificate for localhost that this process trusts."""
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    words = [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    try:
-        command = ["openssl", *words, *names, "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl makes the certificate")
+    authority = trustme.CA()
+    certificate = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    authority.issue_cert("localhost").configure_cert(context)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     sockets._tls.cache_clear()
     yield context

@@ -1,0 +1,71 @@
+"""The generation of the cache in Redis: entries stamped with another one do not exist.
+
+It is random. Should Redis lose it, nothing is valid: a number that is counted up would begin
+anew and revive what was cleared.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Final
+
+from audiocache.tiers import redis_scripts as scripts
+from audiocache.tiers.redis_connection import RedisConnection
+
+KNOWN_SECONDS: Final = 1.0
+"""How old our knowledge of the generation may be when we put."""
+
+
+class Generation:
+    """What this process knows of it."""
+
+    def __init__(self, redis: RedisConnection, name: str) -> None:
+        self._redis = redis
+        self._name = name
+        self._number = 0
+        self._until = 0.0
+
+    def known(self) -> int:
+        """The generation to stamp a put with.
+
+        A clip whose making began before a clear carries the generation of before, and so
+        does not come back by it: what a look-up learnt is good for a moment.
+        """
+        if time.monotonic() <= self._until:
+            return self._number
+        with self._redis.use() as redis:
+            [answer] = redis.mget([self._name])  # of another type it is None, and no error
+        return self.learn(answer)
+
+    def learn(self, answer: object) -> int:
+        """The generation in an answer; where there is none in it, another is begun."""
+        return self._remember(_number(answer) or self._begin())
+
+    def renew(self) -> None:
+        """Make void what is there."""
+        number = _random()
+        with self._redis.use() as redis:
+            redis.set(self._name, number)
+        self._remember(number)
+
+    def _begin(self) -> int:
+        call = scripts.Call([self._name], [_random()])
+        with self._redis.use() as redis:
+            return _number(scripts.run(redis, scripts.BEGIN, [call])[0])
+
+    def _remember(self, number: int) -> int:
+        self._number = number
+        self._until = time.monotonic() + KNOWN_SECONDS
+        return number
+
+
+def _random() -> int:
+    return secrets.randbelow(2**62 - 1) + 1
+
+
+def _number(answer: object) -> int:
+    """A generation as it may stand in Redis; 0 is none, and no entry is stamped with it."""
+    valid = isinstance(answer, bytes) and re.fullmatch(rb"[1-9][0-9]{0,18}", answer)
+    return int(valid[0]) if valid else 0

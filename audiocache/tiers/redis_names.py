@@ -1,0 +1,53 @@
+"""The distributed tier's keys in Redis, all below one prefix. No text, tag or namespace is in one.
+
+<prefix>:entry:<key>             an envelope
+<prefix>:generation              entries stamped with another one do not exist
+<prefix>:group:<field>:<digest>  by when they leave, the keys of a text, a source or a tag
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from audiocache.entries import AudioEntry
+
+TEXT: Final = "text_digest"
+TAGS: Final = "tags"
+
+is_key = re.compile(rb"[0-9a-f]{64}").fullmatch
+"""Is this member of a group a key of ours? Others can write there, too."""
+
+
+class Names:
+    """What things are called on the server."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.generation = f"{prefix}:generation"
+
+    def entry(self, key: str) -> str:
+        """Where the envelope of a key lies."""
+        return f"{self._prefix}:entry:{key}"
+
+    def group(self, field: str, value: str, namespace: str = "") -> str:
+        """Where the keys of a group lie; of a text those of one namespace."""
+        # A tag or a namespace may be a person's name: its digest stands in the key.
+        digest = _digest(value) if field == TAGS else value
+        room = f":{_digest(namespace)}" if field == TEXT and namespace else ""
+        return f"{self._prefix}:group:{field}:{digest}{room}"
+
+    def groups_of(self, entry: AudioEntry) -> Iterator[str]:
+        """The groups by which an entry can be removed; its own key needs none."""
+        if entry.text_digest and entry.text_digest != entry.key:
+            yield self.group(TEXT, entry.text_digest, entry.namespace)
+        if entry.source_key and entry.source_key != entry.key:
+            yield self.group("source_key", entry.source_key)
+        for tag in entry.tags:
+            yield self.group(TAGS, tag)
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:32]

@@ -12,6 +12,7 @@ from typing import Any
 
 from audiocache.clock import Clock, now_ms
 from audiocache.entries import AudioEntry, Clip
+from audiocache.forks import RenewedLock
 from audiocache.removals import ALL, Removal, Removals
 from audiocache.rung import Rung
 from audiocache.stats import BACKFILLS, HITS, MISSES, PUTS, STALE, Recorder
@@ -31,6 +32,7 @@ class Ladder:
         self._inline = len(list(takewhile(lambda rung: rung.tier.inline, self.rungs)))
         self.all_inline = self._inline == len(self.rungs)
         self.removals = Removals()
+        self._filling = RenewedLock()
         self.touches = Touches()
 
     # Down
@@ -142,16 +144,29 @@ class Ladder:
 
         What was removed since the mark is not brought back.
         """
-        batch = [entry for entry in entries if not self.removals.since(mark, entry)]
-        if not batch:
-            return
-        for rung in reversed(self.rungs[:depth]):
+        batch = list(entries)
+        for rung in reversed(self.rungs[:depth] if batch else ()):
+            if rung.tier.inline:
+                # Under the lock under which a removal ends: not for a moment is it back there.
+                with self._filling:
+                    self._fill(rung, self._not_removed(batch, mark))
+            else:
+                self._fill(rung, self._not_removed(batch, mark))
+                self._take_back(rung, batch, mark)
+
+    def _fill(self, rung: Rung, batch: Sequence[AudioEntry]) -> None:
+        if batch:
             keys = rung.attempt("put", lambda tier: tier.put_many(batch, only_missing=True))
             number = len(keys or ())
             rung.count.counts[BACKFILLS] += number
-        if late := [entry.key for entry in batch if self.removals.since(mark, entry)]:
-            for rung in self.rungs[:depth]:
-                rung.attempt("remove", lambda tier: tier.remove_many(late))
+
+    def _not_removed(self, batch: Sequence[AudioEntry], mark: int) -> list[AudioEntry]:
+        return [entry for entry in batch if not self.removals.since(mark, entry)]
+
+    def _take_back(self, rung: Rung, batch: Sequence[AudioEntry], mark: int) -> None:
+        late = [entry.key for entry in batch if self.removals.since(mark, entry)]
+        if late:
+            rung.attempt("remove", lambda tier: tier.remove_many(late))
 
     # Out
 
@@ -183,9 +198,10 @@ class Ladder:
         """
         self.removals.note(removals)
         removed = [rung.attempt("remove", remove) for rung in reversed(self.rungs)]
-        self.removals.note(removals)
-        for rung in self.rungs[: self._inline]:
-            rung.attempt("remove", remove)
+        with self._filling:
+            self.removals.note(removals)
+            for rung in self.rungs[: self._inline]:
+                rung.attempt("remove", remove)
         return any(removed)
 
     # Care

@@ -157,6 +157,7 @@ def test_the_pulse_writes_what_was_counted(
 ) -> None:
     monkeypatch.setattr(upkeep, "FLUSH_SECONDS", 0.02)
     cache = new_cache("sqlite")
+    pulse.stop()  # another test's
     before = pulse.running
     cache.put("a", b"1")
     assert (before, pulse.running) == (False, True)

@@ -26,7 +26,6 @@ FILE_NAME: Final = "audio_cache.db"
 SQLITE: Final = "django.db.backends.sqlite3"
 
 PRAGMAS: Final = """
-PRAGMA auto_vacuum=INCREMENTAL;
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
 PRAGMA mmap_size=268435456;

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -46,8 +47,21 @@ def _prepare_file(connection: BaseDatabaseWrapper, path: Path, limits: Limits | 
     path.parent.mkdir(parents=True, exist_ok=True)
     with _turns.on(path.with_suffix(".lock")):
         legacy.set_aside(path)
+        if not path.exists() or not path.stat().st_size:
+            with connection.wrap_database_errors:
+                _create(path)
         _migrate(connection)
         legacy.adopt(path, connection.alias, limits)
+
+
+def _create(path: Path) -> None:
+    """An empty file that can give pages back: this is set before the first table or never.
+
+    Not with the pragmas of each connection: it takes the lock of a writer every time.
+    """
+    with closing(sqlite3.connect(path)) as new:
+        new.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        new.execute("PRAGMA journal_mode=WAL")
 
 
 def _migrate(connection: BaseDatabaseWrapper) -> None:

@@ -33,7 +33,9 @@ def _open_here() -> list[BaseDatabaseWrapper]:
 
 def _in_memory(wrapper: BaseDatabaseWrapper) -> bool:
     """A copy of a database in memory is the child's own, and all it has."""
-    return wrapper.vendor == "sqlite" and bool(wrapper.is_in_memory_db())  # type: ignore[attr-defined]
+    if wrapper.vendor != "sqlite":
+        return False
+    return bool(wrapper.is_in_memory_db())  # type: ignore[attr-defined]  # SQLite's wrapper has it
 
 
 def _close_files() -> None:

@@ -50,7 +50,7 @@ class RefusedClipAdmin(RefusedColumns, RefusedModelAdmin):
 
     # Who may do what
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Refusals are not written by hand."""
         return False
 
@@ -89,11 +89,11 @@ class RefusedClipAdmin(RefusedColumns, RefusedModelAdmin):
             actions["delete_selected"] = (*discarding[:2], DISCARD)
         return actions
 
-    def delete_model(self, request: HttpRequest, obj: RefusedClip) -> None:  # noqa: ARG002
+    def delete_model(self, request: HttpRequest, obj: RefusedClip) -> None:  # noqa: ARG002 - Django's signature
         """Discard one."""
         discard([obj])
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RefusedClip]) -> None:  # noqa: ARG002
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RefusedClip]) -> None:  # noqa: ARG002 - Django's signature
         """Discard many."""
         discard(queryset)
 
@@ -105,7 +105,7 @@ class RefusedClipAdmin(RefusedColumns, RefusedModelAdmin):
         queryset = super().get_queryset(request).defer("audio", "timings")
         return queryset if self.has_text_permission(request) else queryset.defer(*TEXT)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
         """Sound, refusal, clip."""
         text = TEXT if self.has_text_permission(request) else ()
         return (

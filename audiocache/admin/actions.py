@@ -65,11 +65,11 @@ class EntryActions(EntryModelAdmin):
 
     # Removing
 
-    def delete_model(self, request: HttpRequest, obj: AudioCacheEntry) -> None:  # noqa: ARG002
+    def delete_model(self, request: HttpRequest, obj: AudioCacheEntry) -> None:  # noqa: ARG002 - Django's signature
         """Remove one entry from every tier."""
         _remove([obj.key])
 
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:  # noqa: ARG002
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:  # noqa: ARG002 - Django's signature
         """Remove entries from every tier."""
         _remove([entry.key for entry in queryset])
 

@@ -61,7 +61,7 @@ class AudioCacheEntryAdmin(EntryColumns, EntryActions):
 
     # Who may do what
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Nobody writes sound by hand."""
         return False
 
@@ -75,7 +75,7 @@ class AudioCacheEntryAdmin(EntryColumns, EntryActions):
         """May texts be shown to this user?"""
         return request.user.has_perm(SEES_TEXT)
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:  # noqa: ARG002
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """The filters alone: `?text__startswith=` would be a way around the permission."""
         return lookup in {each.parameter_name for each in self.list_filter}
 
@@ -93,7 +93,7 @@ class AudioCacheEntryAdmin(EntryColumns, EntryActions):
         text = ("short_text",) if self.has_text_permission(request) else ()
         return (key, *text, *others)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
         """Sound, clip, life, origin."""
         text = ("text", "parameters") if self.has_text_permission(request) else ()
         return (

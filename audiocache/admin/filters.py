@@ -34,11 +34,11 @@ class FixedFilter(admin.SimpleListFilter):
 
     choices_: ClassVar[Any]
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002 - Django's signature
         """The choices."""
         return list(self.choices_)
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature
         """The rows of the choice; all when none is made, or one that does not exist."""
         value = self.value()
         known = value is not None and value in dict(self.choices_)
@@ -125,7 +125,7 @@ class VoiceFilter(admin.SimpleListFilter):
     title = _("provider and voice")
     parameter_name = "voice"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002 - Django's signature
         """Each provider, and behind it its voices; a value is the list of their names."""
         choices: dict[str, str] = {}
         for kind in kinds():
@@ -133,7 +133,7 @@ class VoiceFilter(admin.SimpleListFilter):
             choices[json.dumps(kind)] = " · ".join(name or "-" for name in kind)
         return list(choices.items()) if len(choices) > 2 else []
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature
         """Equality on the first columns of an index."""
         names = _names(self.value())
         return queryset.filter(**dict(zip(Kind._fields, names, strict=False)))

@@ -64,7 +64,7 @@ class StandInProvider(Base):
         """Any option, whatever its name."""
         return {**self.config.options, **request.options}
 
-    def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:  # noqa: ARG002
+    def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:  # noqa: ARG002 - the base's signature
         """The answer of the script; without one, a sound as long as the text needs."""
         answer = self._calls().answer(request)
         if answer is not None:

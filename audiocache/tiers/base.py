@@ -95,7 +95,7 @@ class Tier(ABC):
     def touched(self, hits: Mapping[str, int], now: int) -> None:  # noqa: B027
         """Take note of hits by key since the last call, oldest first."""
 
-    def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:  # noqa: ARG002
+    def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:  # noqa: ARG002 - for those who override it
         """Add to the installation's counters; False where `keeps_counts` is."""
         return False
 

@@ -139,7 +139,7 @@ class HttpProvider(Provider):
         kind = self.meanings[word] if word else by_status(answer.status)
         return self.error(kind, f"HTTP {answer.status}" + (f", {word}" if word else ""), answer)
 
-    def error_words(self, body: dict[str, Any]) -> Iterable[str]:  # noqa: ARG002
+    def error_words(self, body: dict[str, Any]) -> Iterable[str]:  # noqa: ARG002 - for those who override it
         """The words in the JSON of an error that may stand in `meanings`, the best first."""
         return ()
 

@@ -49,7 +49,7 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 class _Session(requests.Session):
     """Does not even look at redirects: looking reads the whole body."""
 
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - the base's signature
         return None
 
 

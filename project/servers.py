@@ -113,6 +113,7 @@ class Server(ABC):
     def start(self) -> Self:
         """Start and wait until it answers; nothing to do when it runs."""
         if not self.running:
+            self._prepare()
             self._spawn()
             self._wait()
         return self
@@ -128,6 +129,9 @@ class Server(ABC):
     def restart(self) -> Self:
         self.stop()
         return self.start()
+
+    def _prepare(self) -> None:  # noqa: B027 - not every server needs anything
+        """What it needs on disk before its first start."""
 
     def _spawn(self) -> None:
         with self.log.open("ab") as log:
@@ -214,7 +218,6 @@ class PostgresServer(Server):
         super().__init__(path, folder, account)
         self.data = folder / "data"
         self.password = secrets.token_hex(16)
-        self._create()
 
     @property
     def url(self) -> str:
@@ -240,7 +243,9 @@ class PostgresServer(Server):
             return False
         return [line.strip() for line in lines[7:8]] == ["ready"] and lines[0] == str(self.pid)
 
-    def _create(self) -> None:
+    def _prepare(self) -> None:
+        if self.data.exists():
+            return
         secret = self.folder / "password"
         secret.write_text(self.password)
         _give(secret, self.account)
@@ -266,11 +271,18 @@ def start_redis(*options: str) -> Iterator[RedisServer]:
 @contextmanager
 def start_postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL with an empty database."""
+    with new_postgres() as server:
+        yield server.start()
+
+
+@contextmanager
+def new_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that has its address and can be started; the first start takes a second."""
     account = unprivileged(os.geteuid())
     with _folder(account) as folder:
         server = PostgresServer(readable(postgres_binary(), folder, account), folder, account)
         try:
-            yield server.start()
+            yield server
         finally:
             server.stop()
 

@@ -1,21 +1,32 @@
 """Starts a real Redis and a real PostgreSQL for the run, before Django reads its settings.
 
-With xdist the controller starts them; the workers inherit the addresses.
+With xdist the controller starts them; the workers inherit the addresses. PostgreSQL needs a second
+to make its cluster, and makes it while the tests are collected.
 """
 
+import gc
+import importlib
 import os
+import pkgutil
 import tempfile
 from collections.abc import Generator
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
+import coverage
 import pytest
 
 REDIS_URL = "TEST_REDIS_URL"
 POSTGRES_URL = "TEST_POSTGRES_URL"
 FOLDER = "TEST_FOLDER"
 HEADER = pytest.StashKey[list[str]]()
+STARTING = pytest.StashKey[Future[Any]]()
 # A developer's own servers and paid keys stay out of the tests.
 FOREIGN = ("CACHE_", "TTS_", "ELEVENLABS_", "ELEVEN_LABS_", "OPENAI_", "CELERY_", "DATABASE_URL")
+MEASURED = ("audiocache", "tts", "project")
+# A test runs these as a server does: as the first to import them.
+ENTRANCES = ("project.wsgi", "project.asgi")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -31,6 +42,27 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return config.stash.get(HEADER, [])
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Nothing is thrown away while tests are collected, so the garbage collector only looks on."""
+    gc.disable()
+    try:
+        with _without_coverage():
+            return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    _wait(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: object) -> None:
+    """The controller's own collection; `node.config` is its configuration."""
+    _wait(node.config)  # type: ignore[attr-defined]
+
+
 def _forget_foreign_settings() -> None:
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         del os.environ[name]
@@ -39,12 +71,42 @@ def _forget_foreign_settings() -> None:
 def _start(config: pytest.Config) -> None:
     # The package sets the demo site's settings unless others are named.
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    from project.servers import start_postgres, start_redis
+    from project.servers import new_postgres, start_redis
 
     stack = ExitStack()
     config.add_cleanup(stack.close)
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="audiocache-tests-"))
     redis = stack.enter_context(start_redis())
-    postgres = stack.enter_context(start_postgres())
+    postgres = stack.enter_context(new_postgres())
+    # The kernel ends a server with the thread that started it: this one stays until the end.
+    thread = stack.enter_context(ThreadPoolExecutor(1))
+    config.stash[STARTING] = thread.submit(postgres.start)
     os.environ.update({REDIS_URL: redis.url, POSTGRES_URL: postgres.url, FOLDER: folder})
     config.stash[HEADER] = [f"server: {redis}", f"server: {postgres}"]
+
+
+def _wait(config: pytest.Config) -> None:
+    """Until PostgreSQL answers; its failure is the run's."""
+    if starting := config.stash.get(STARTING, None):
+        starting.result()
+
+
+@contextmanager
+def _without_coverage() -> Generator[None]:
+    """Collecting under a tracer takes half as long again, and measures no more than imports.
+
+    Those of the measured packages are done before it pauses.
+    """
+    measuring = coverage.Coverage.current()
+    if measuring is None:
+        yield
+        return
+    for package in map(importlib.import_module, MEASURED):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name not in ENTRANCES:
+                importlib.import_module(module.name)
+    measuring.stop()
+    try:
+        yield
+    finally:
+        measuring.start()

@@ -33,20 +33,24 @@ class Told(NamedTuple):
 
 def send(stage: Stage, phrases: Sequence[Phrase]) -> Told:
     """Have the phrases asked for in a new process. Raises NewcomerFailed."""
-    try:
-        done = subprocess.run(
-            [sys.executable, str(MANAGE), "demo", OPTION],
-            input=json.dumps({"stage": stage.setting, "phrases": phrases}),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NewcomerFailed(f"it said nothing within {PATIENCE} s") from error
-    if done.returncode != 0:
-        raise NewcomerFailed(done.stderr.strip()[-1000:] or f"exit code {done.returncode}")
-    told = json.loads(done.stdout)
+    order = json.dumps({"stage": stage.setting, "phrases": phrases})
+    with subprocess.Popen(
+        [sys.executable, str(MANAGE), "demo", OPTION],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        try:
+            said, wrong = process.communicate(order, PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise NewcomerFailed(f"it said nothing within {PATIENCE} s") from error
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode != 0:
+        raise NewcomerFailed(wrong.strip()[-1000:] or f"exit code {process.returncode}")
+    told = json.loads(said)
     answers = [Answer(*answer) for answer in told["answers"]]
     return Told(Pass(answers, told["calls"]), told["counted"])
 

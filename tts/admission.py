@@ -34,7 +34,9 @@ SAMPLES: Final = {"pcm": walk_pcm, "ulaw": walk_bytes, "mulaw": walk_bytes, "ala
 STREAMS: Final = {"opus": "opus", "vorbis": "vorbis"}
 """Formats that mean one codec of a container that holds several."""
 
-_HEAD: Final = 256
+HEAD: Final = 256
+"""Bytes that tell a message from a sound."""
+
 _WORDS: Final = frozenset({9, 10, 13, *range(32, 127), *range(128, 256)})
 _MAGIC: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04")
 _RATE: Final = re.compile(r"_([1-9][0-9]{3,5})(?:_|$)")
@@ -52,6 +54,17 @@ def admit(recording: Recording, request: SpeechRequest) -> Recording:
         error = NotAudio(str(refusal), provider=request.provider or "")
         error.recording = recording
         raise error from None
+
+
+def begins_well(head: bytes, request: SpeechRequest) -> bool:
+    """May the sound of a request begin with these bytes? HEAD of them tell."""
+    codec = codec_of(request.audio_format or "")
+    try:
+        _refuse_words(head)
+        _refuse_other_kind(head, content_type_of(codec), bare=codec in SAMPLES)
+    except _Refusal:
+        return False
+    return True
 
 
 class _Refusal(Exception):
@@ -80,7 +93,7 @@ def _refuse_words(audio: bytes) -> None:
     """JSON, HTML and any other plain text is a message, whatever its content type says."""
     if not audio:
         raise _Refusal("the answer is empty")
-    head = audio[:_HEAD]
+    head = audio[:HEAD]
     if not _is_words(head):
         return
     kinds = {b"{": "JSON", b"[": "JSON", b"<": "HTML or XML"}

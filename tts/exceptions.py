@@ -120,5 +120,7 @@ class NotAudio(FinalError):
     """What was refused: for the quarantine, and in no message."""
     since: datetime | None = None
     """When it was refused first; None: just now."""
+    cut: bool = False
+    """The line broke before the answer's end."""
     until: datetime | None = None
     """The provider is not asked again before; None: it has not been remembered."""

@@ -56,13 +56,16 @@ class _Process:
     wait: Wait = staticmethod(time.sleep)
 
 
-def retried(call: Callable[[], T], deadline: Deadline) -> T:
+def retried(
+    call: Callable[[], T], deadline: Deadline, may_repeat: Callable[[], bool] = lambda: True
+) -> T:
     """What `call()` gives, asked again as the rules say and while there is time.
 
     Raises its last error as it is. No wait is begun that would end after the deadline.
+    `may_repeat` is asked before each wait for another attempt.
     """
     again = Retrying(
-        retry=_is_worth_it,
+        retry=lambda state: _is_worth_it(state) and may_repeat(),
         wait=_next_delay,
         stop=lambda state: state.upcoming_sleep >= deadline.remaining(),
         sleep=_Process.wait,

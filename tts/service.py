@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Unpack
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -17,15 +17,19 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Clip, Recording, as_audio
 from audiocache.exceptions import WaitExpired
 from audiocache.forks import RenewedLock
+from audiocache.streams import Broadcast
 from audiocache.verbs import Pairs
 from tts.conf import TTSConfig
 from tts.exceptions import SpeechNotConfigured, SpeechTimeout
+from tts.formats import content_type_of
 from tts.making import make
 from tts.prepared import Prepared, PreparedRequests
 from tts.providers import build_provider
 from tts.providers.base import Provider
 from tts.quarantine import Limits
-from tts.speech import Speech, SpeechRequest
+from tts.relay import Relay
+from tts.speech import Speech, SpeechFields, SpeechRequest
+from tts.streaming import AsyncSpeechStream, SpeechStream, Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -73,42 +77,28 @@ class TTSService:
         return Speech(self._find_or_make_sync(request, namespace))
 
     async def synthesize_text(
-        self,
-        text: str,
-        *,
-        voice: str | None = None,
-        model: str | None = None,
-        audio_format: str | None = None,
-        speed: float | None = None,
-        language: str | None = None,
-        instructions: str | None = None,
-        ssml: bool = False,
-        namespace: str = "",
+        self, text: str, *, namespace: str = "", **how: Unpack[SpeechFields]
     ) -> bytes:
-        """The audio of a text; what is None is the provider's or the settings' default."""
-        request = SpeechRequest(
-            text, voice, model, audio_format, speed, language, instructions, ssml
-        )
-        return (await self._find_or_make(request, namespace)).audio
+        """The audio of a text; what is not given is the provider's or the settings' default."""
+        return (await self._find_or_make(SpeechRequest(text, **how), namespace)).audio
 
     def synthesize_text_sync(
-        self,
-        text: str,
-        *,
-        voice: str | None = None,
-        model: str | None = None,
-        audio_format: str | None = None,
-        speed: float | None = None,
-        language: str | None = None,
-        instructions: str | None = None,
-        ssml: bool = False,
-        namespace: str = "",
+        self, text: str, *, namespace: str = "", **how: Unpack[SpeechFields]
     ) -> bytes:
         """See `synthesize_text`."""
-        request = SpeechRequest(
-            text, voice, model, audio_format, speed, language, instructions, ssml
-        )
-        return self._find_or_make_sync(request, namespace).audio
+        return self._find_or_make_sync(SpeechRequest(text, **how), namespace).audio
+
+    def stream(self, request: SpeechRequest, *, namespace: str = "") -> AsyncSpeechStream:
+        """The audio in pieces, for `async for`: heard as the provider sends it.
+
+        Who asks meanwhile hears it from the beginning. It is stored when it has ended well,
+        also when the listener has left.
+        """
+        return AsyncSpeechStream(self._wanted(request, namespace))
+
+    def stream_sync(self, request: SpeechRequest, *, namespace: str = "") -> SpeechStream:
+        """See `stream`; for `for`."""
+        return SpeechStream(self._wanted(request, namespace))
 
     def complete(self, request: SpeechRequest) -> SpeechRequest:
         """The request with every field filled and checked: it has its keys."""
@@ -174,14 +164,27 @@ class TTSService:
         prepared = self._prepared.of(request, namespace)
         return prepared.clip, lambda: self._make(prepared)
 
-    def _make(self, prepared: Prepared) -> Recording:
+    def _wanted(self, request: SpeechRequest, namespace: str) -> Wanted:
+        prepared = self._prepared.of(request, namespace)
+        return Wanted(
+            cache=self.cache,
+            clip=prepared.clip,
+            content_type=content_type_of(prepared.request.audio_format or ""),
+            make=lambda broadcast: self._make(prepared, broadcast),
+            timeout=self.config.timeout,
+            too_late=self._too_late,
+        )
+
+    def _make(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
         """Ask the provider, unless its answer was refused lately.
 
         Its time begins now, however long this waited for a thread.
         """
+        heard = broadcast if self.provider.streams else None
+        relay = Relay(self.provider, heard) if heard else None
 
         def make_it() -> Recording:
-            return make(self.provider, prepared.request, self.config.timeout)
+            return make(self.provider, prepared.request, self.config.timeout, relay)
 
         if not self.provider.remote:
             return make_it()

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypedDict
 
 from audiocache.entries import ORIGIN, AudioEntry, Clip
 from audiocache.keys import clip_of, normalize_text
@@ -14,6 +14,18 @@ from tts.exceptions import InvalidSpeechRequest
 
 PROVIDER = "provider"
 """`Speech.tier` of a clip that was made now rather than found."""
+
+
+class SpeechFields(TypedDict, total=False):
+    """How a text is to sound: what may be said of it beside the text."""
+
+    voice: str | None
+    model: str | None
+    audio_format: str | None
+    speed: float | None
+    language: str | None
+    instructions: str | None
+    ssml: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,42 @@ def test_whatever_a_server_does(row: Row, vendor: str) -> None:
     assert no_threads_left()
 
 
+HEARD = {
+    "closed in a body with length",
+    "closed in a body without",
+    "closed in a chunk",
+    "closed between chunks",
+    "too short a length",
+    "an endless body",
+    "endless chunks",
+}
+"""Of these a listener hears a part: what comes then is in test_streaming."""
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=row.name)
+        for row in (*STATUSES, *BROKEN, *SLOW)
+        if row.name not in HEARD and "elevenlabs" in row.vendors
+    ],
+)
+def test_whatever_a_server_does_before_a_listener_hears_a_byte(row: Row) -> None:
+    with (
+        Server(row.behave(lambda: server)) as server,
+        speaking(server, "elevenlabs", row) as service,
+    ):
+        told = run(service, lambda request: list(service.stream_sync(request)))
+        lines_left_by(server)
+        assert service.cache.tiers["memory"].stats()["entry_count"] == 0
+    assert isinstance(told.error, row.kind)
+    assert len(server.heard) == len(row.waits) + 1 == len(told.attempts)
+    check_waits(told.waits, server.waits, row.waits)
+    assert told.seconds < row.timeout + GRACE
+    check_says_nothing(told.error, elevenlabs.KEY)
+    assert no_threads_left()
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_refused_connection_is_tried_three_times(vendor: str) -> None:
     row = Row("refused", says(200), ConnectionFailed)
@@ -312,7 +348,8 @@ def speaking(server: Server, vendor: str, row: Row | None) -> Iterator[TTSServic
         service.close()
 
 
-def run(service: TTSService) -> Told:
+def run(service: TTSService, ask: Callable[[SpeechRequest], object] | None = None) -> Told:
+    ask = ask or service.synthesize_sync
     attempts: list[Attempt] = []
     waits: list[float] = []
 
@@ -328,7 +365,7 @@ def run(service: TTSService) -> Told:
     started = time.monotonic()
     try:
         with pytest.raises(TTSError) as caught:
-            service.synthesize_sync(SpeechRequest(SECRET_TEXT))
+            ask(SpeechRequest(SECRET_TEXT))
         seconds = time.monotonic() - started
         service.cache.close()  # waits for a call that goes on after its caller left
     finally:

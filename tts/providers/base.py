@@ -2,6 +2,7 @@
 
     complete(request)  fills every field that changes the sound, and checks it
     synthesize(...)    makes the sound: the one method that a provider must have
+                       (stream(...): the same, heard while it is made)
     (the service)      admits the Recording and stores it
 
 `docs/adding-a-provider.md` builds one. A limit is a class attribute; what is more than a
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -23,6 +24,9 @@ from tts.conf import TTSConfig
 from tts.deadline import Deadline
 from tts.providers import fields
 from tts.speech import SpeechRequest
+
+Take = Callable[[bytes], object]
+"""Is given the next bytes of a sound."""
 
 CHARACTERS: Final = "characters"
 BYTES: Final = "bytes"
@@ -49,6 +53,8 @@ class Provider(ABC):
     """Part of every key: it must not change."""
     remote: ClassVar[bool] = True
     """Calls go over a network: they run on threads of the cache, so that callers can leave."""
+    streams: ClassVar[bool] = False
+    """`stream` gives the sound as it comes."""
     extra: ClassVar[tuple[str, str] | None] = None
     """The module that must be there, and the extra of django-audiocache that brings it."""
 
@@ -158,6 +164,13 @@ class Provider(ABC):
         Raises a ProviderError, with neither text nor key in its message. Called from many
         threads at once; gives up when the deadline has passed.
         """
+
+    def stream(self, request: SpeechRequest, deadline: Deadline, take: Take) -> Recording:  # noqa: ARG002 - for those that stream
+        """As `synthesize`, with every bit of the same sound given to `take` as it comes.
+
+        Only where `streams` is true. `take` returns at once, whoever listens.
+        """
+        return self.synthesize(request, deadline)
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Give connections back."""

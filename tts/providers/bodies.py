@@ -9,6 +9,7 @@ from typing import Final
 import requests
 from urllib3.exceptions import HTTPError
 
+from tts.providers.base import Take
 from tts.providers.calls import HttpAnswer
 
 CHUNK: Final = 65_536
@@ -23,9 +24,10 @@ class Unfit(Exception):
     """Why the rest of a body is not read."""
 
 
-def read(response: requests.Response, limit: int) -> HttpAnswer:
+def read(response: requests.Response, limit: int, take: Take | None = None) -> HttpAnswer:
     """The answer with its body of at most `limit` bytes; of an error's only the beginning.
 
+    The body of a success is given to `take` as it comes.
     Raises Unfit, or one of TROUBLE when it breaks off.
     """
     if not 200 <= response.status_code < 300:
@@ -36,6 +38,8 @@ def read(response: requests.Response, limit: int) -> HttpAnswer:
         body += chunk
         if len(body) > limit:
             raise Unfit(f"the answer is longer than the {limit} bytes that are plausible")
+        if take:
+            take(chunk)
     return HttpAnswer(response.status_code, response.headers, bytes(body))
 
 

@@ -6,6 +6,7 @@ all of them are always sent, and are in the key.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
@@ -151,6 +152,11 @@ class ElevenLabsProvider(HttpProvider):
             params={"output_format": request.audio_format or self.default_format},
             json={name: value for name, value in _body(request).items() if value is not None},
         )
+
+    def stream_call(self, request: SpeechRequest) -> HttpCall:
+        """The same call elsewhere: there the sound is sent as it is made."""
+        call = self.call(request)
+        return dataclasses.replace(call, url=f"{call.url}/stream")
 
     def error_words(self, body: dict[str, Any]) -> Iterable[str]:
         """`{"detail": {"status": ...}}`; `detail` is a list where a field is wrong."""

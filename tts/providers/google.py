@@ -58,6 +58,7 @@ class GoogleProvider(HttpProvider):
         {"pitch": 0, "volume_gain_db": 0, "effects": []}
     )
     meanings = google_status.MEANINGS
+    streams = False  # the sound stands in JSON
 
     # First step
 

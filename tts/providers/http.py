@@ -1,6 +1,7 @@
 """A provider that is asked over HTTP: three steps of one straight template.
 
     call(request)              what to send: address, headers with the key, body
+                               (stream_call(request), where a stream is asked for elsewhere)
     send(...)                  over the wire; an answer that is no success -> meaning(answer)
     recording(answer, request) the sound in the answer, and what was billed
 
@@ -30,7 +31,7 @@ from tts.exceptions import (
 )
 from tts.formats import codec_of
 from tts.plausible import bounds
-from tts.providers.base import CHARACTERS, Provider
+from tts.providers.base import CHARACTERS, Provider, Take
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.retry_after import seconds_to_wait
 from tts.speech import SpeechRequest
@@ -58,6 +59,7 @@ class HttpProvider(Provider):
     """Base of the vendors. One instance serves all threads, with a session for each."""
 
     extra = ("requests", "tts")
+    streams = True
     default_base_url: ClassVar[str]
     """Without a slash at its end; TTS_BASE_URL replaces it."""
 
@@ -93,17 +95,31 @@ class HttpProvider(Provider):
         answer = self.send(self.call(request), deadline, self.max_answer(request))
         return self.recording(answer, request)
 
+    def stream(self, request: SpeechRequest, deadline: Deadline, take: Take) -> Recording:
+        """The same; the body of a success is the sound, unless `streams` denies it."""
+        if not self.streams:
+            return self.synthesize(request, deadline)
+        call = self.stream_call(request)
+        answer = self.send(call, deadline, self.max_answer(request), take)
+        return self.recording(answer, request)
+
     # First step
 
     @abstractmethod
     def call(self, request: SpeechRequest) -> HttpCall:
         """What is sent for a complete request; the key stands in a header and nowhere else."""
 
+    def stream_call(self, request: SpeechRequest) -> HttpCall:
+        """What is sent for a sound that is to be heard while it is made."""
+        return self.call(request)
+
     # Second step
 
-    def send(self, call: HttpCall, deadline: Deadline, limit: int) -> HttpAnswer:
+    def send(
+        self, call: HttpCall, deadline: Deadline, limit: int, take: Take | None = None
+    ) -> HttpAnswer:
         """The vendor's success, of at most `limit` bytes. Raises a ProviderError."""
-        answer = self._wire.send(call, deadline, limit)
+        answer = self._wire.send(call, deadline, limit, take)
         if not answer.ok:
             raise self.meaning(answer)
         return answer

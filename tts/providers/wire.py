@@ -27,6 +27,7 @@ from tts.exceptions import (
     ProviderTimeout,
     RequestRefused,
 )
+from tts.providers.base import Take
 from tts.providers.bodies import TROUBLE, Unfit, read
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.sockets import DeadlineAdapter, until
@@ -62,15 +63,18 @@ class Wire:
         self.after_fork()
         renew_in_child(self)
 
-    def send(self, call: HttpCall, deadline: Deadline, limit: int) -> HttpAnswer:
+    def send(
+        self, call: HttpCall, deadline: Deadline, limit: int, take: Take | None = None
+    ) -> HttpAnswer:
         """The answer, whatever its status, with at most `limit` bytes of body.
 
+        The body of a success is given to `take` as it comes.
         Raises ConnectionFailed, ProviderTimeout, or NotAudio for what is cut or too large.
         """
         if deadline.passed():
             raise ProviderTimeout("there was no time left", provider=self._provider)
         with until(deadline):
-            found = self._exchange(call, deadline, limit)
+            found = self._exchange(call, deadline, limit, take)
         if isinstance(found, ProviderError):
             raise found  # here, where it has no context
         return found
@@ -89,7 +93,7 @@ class Wire:
         self._sessions: weakref.WeakSet[_Session] = weakref.WeakSet()
 
     def _exchange(
-        self, call: HttpCall, deadline: Deadline, limit: int
+        self, call: HttpCall, deadline: Deadline, limit: int, take: Take | None
     ) -> HttpAnswer | ProviderError:
         try:
             response = self._begin(call, deadline)
@@ -97,9 +101,9 @@ class Wire:
             return self._not_reached(error, deadline)
         with response:
             try:
-                return read(response, limit)
+                return read(response, limit, take)
             except Unfit as error:
-                return self._cut(str(error), response)
+                return self._unfit(str(error), response)
             except TROUBLE:
                 return self._broken_off(response, deadline)
 
@@ -140,9 +144,11 @@ class Wire:
     def _broken_off(self, response: requests.Response, deadline: Deadline) -> ProviderError:
         if deadline.passed():
             return ProviderTimeout("no whole answer came in time", provider=self._provider)
-        return self._cut("the answer broke off before its end", response)
+        error = self._unfit("the answer broke off before its end", response)
+        error.cut = True
+        return error
 
-    def _cut(self, message: str, response: requests.Response) -> NotAudio:
+    def _unfit(self, message: str, response: requests.Response) -> NotAudio:
         return NotAudio(message, provider=self._provider, status=response.status_code)
 
 

@@ -166,6 +166,15 @@ class ProviderContract:
             provider.synthesize(self.request(provider), Deadline.after(-1))
         assert caught.value.provider == provider.name
 
+    def test_its_stream_is_its_sound(self, provider: Provider) -> None:
+        for name in (provider.default_format, provider.native_format):
+            request = self.request(provider, audio_format=name)
+            pieces: list[bytes] = []
+            recording = provider.stream(request.spoken(), Deadline.after(30), pieces.append)
+            assert b"".join(pieces) == (recording.audio if provider.streams else b"")
+            assert recording.billed_units == self.speak(provider, request).billed_units
+            assert admit(recording, request).content_type == content_type_of(name)
+
     def test_sixteen_threads_speak_at_once(self, provider: Provider) -> None:
         texts = [f"This is sentence number {n}, from thread {n}." for n in range(64)]
         start = threading.Barrier(16)

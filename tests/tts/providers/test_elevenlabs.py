@@ -11,6 +11,7 @@ from tests.tts.providers.contract import SENTENCE, ProviderContract
 from tests.tts.vendors import elevenlabs as vendor
 from tests.tts.vendors.server import Server, as_json
 from tts.conf import TTSConfig
+from tts.deadline import Deadline
 from tts.exceptions import (
     InvalidSpeechRequest,
     ProviderError,
@@ -55,6 +56,17 @@ class TestElevenLabsProvider(ProviderContract):
             },
             "apply_text_normalization": "auto",
         }
+
+    def test_a_stream_is_the_same_call_elsewhere(self, provider: Provider, server: Server) -> None:
+        request = self.request(provider)
+        pieces: list[bytes] = []
+        streamed = provider.stream(request.spoken(), Deadline.after(30), pieces.append)
+        whole = self.speak(provider, request)
+        first, second = server.heard
+        assert first.path == f"{second.path}/stream"
+        assert (first.query, first.body) == (second.query, second.body)
+        assert (streamed.audio, streamed.billed_units) == (whole.audio, whole.billed_units)
+        assert len(pieces) > 1
 
     def test_what_else_is_asked_for_is_sent(self, provider: Provider, server: Server) -> None:
         options = {

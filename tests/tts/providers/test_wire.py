@@ -52,6 +52,30 @@ def test_an_answer_is_a_value_that_shows_nothing(wire: Wire, server: Server) -> 
     assert "sound" not in repr(answer)
 
 
+def test_a_success_is_taken_as_it_comes(wire: Wire, server: Server) -> None:
+    taken: list[bytes] = []
+    server.next.append(Reply(body=b"sound" * 4, chunk=5))
+    answer = wire.send(HttpCall(server.url), Deadline.after(5), LIMIT, taken.append)
+    assert b"".join(taken) == answer.body == b"sound" * 4
+
+
+def test_no_byte_of_an_error_nor_past_the_limit_is_taken(wire: Wire, server: Server) -> None:
+    taken: list[bytes] = []
+    server.next += [Reply(500, b"sorry"), Reply(body=b"sound" * 100, chunk=5)]
+    assert not wire.send(HttpCall(server.url), Deadline.after(5), 9, taken.append).ok
+    with pytest.raises(NotAudio) as caught:
+        wire.send(HttpCall(server.url), Deadline.after(5), 9, taken.append)
+    assert len(b"".join(taken)) <= 9
+    assert not caught.value.cut
+
+
+def test_a_cut_answer_is_told_from_an_unfit_one(wire: Wire, server: Server) -> None:
+    server.next.append(misbehaving.cut_in_a_chunk(b"sound" * 100))
+    with pytest.raises(NotAudio) as caught:
+        send(wire, server)
+    assert caught.value.cut
+
+
 def test_what_is_sent(wire: Wire, server: Server) -> None:
     send(wire, server, headers={"X-Key": "k"}, params={"a": "b c"}, json={"text": "é"})
     send(wire, server, method="PUT", data=b"<speak/>")

@@ -38,7 +38,7 @@ def _reply(heard: Heard) -> Reply:
         return refusal(401, "invalid_api_key")
     if heard.method != "POST" or not heard.path.startswith("/v1/text-to-speech/"):
         return refusal(404, "not_found")
-    if heard.path.rpartition("/")[2] not in VOICES:
+    if heard.path.removesuffix("/stream").rpartition("/")[2] not in VOICES:
         return refusal(404, "voice_not_found")
     body = heard.json()
     if not (set(body) <= FIELDS and {"text", "voice_settings"} <= set(body)):

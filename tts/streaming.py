@@ -1,0 +1,219 @@
+"""Speech that is heard while it is made.
+
+stored? -> in pieces; else one flight -> its pieces from the beginning, as they come -> its end
+
+A listener holds nothing that others need: one who leaves, waits or is slow changes nothing
+for the provider's reading, for other listeners, and for what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+from weakref import WeakKeyDictionary
+
+from audiocache.cache import MultiTierAudioCache
+from audiocache.entries import AudioEntry, Clip, Recording
+from audiocache.flights import FlightAbandoned
+from audiocache.streams import Broadcast, Channels, Turn, pieces_of
+from tts.deadline import Deadline
+from tts.exceptions import SpeechTimeout
+from tts.speech import Speech
+
+R = TypeVar("R")
+
+Steps = Generator[bytes | Future[Any], None, R]
+"""Pieces to hand out, and futures to wait for before the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a listener asks for."""
+
+    cache: MultiTierAudioCache
+    clip: Clip
+    content_type: str
+    make: Callable[[Broadcast], Recording]
+    timeout: float
+    """Seconds that a listener waits for the next piece, all waits together."""
+    too_late: Callable[[], SpeechTimeout]
+
+
+class _Listening:
+    """The way of one listener, without the waiting."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._channel = channels_of(wanted.cache).of(wanted.clip.key)
+        self._broadcast: Broadcast | None = None
+        self._steps: Steps[None] | None = None
+        self._first = b""
+        self._deadline = Deadline.after(wanted.timeout)
+        self.speech: Speech | None = None
+        """All that is known of it: of a stored clip before its first piece, else at the end."""
+        self.joined = False
+        """Another caller's call to the provider is shared."""
+
+    @property
+    def content_type(self) -> str:
+        """Such as audio/mpeg; known from the beginning."""
+        return self._wanted.content_type if self.speech is None else self.speech.content_type
+
+    @property
+    def key(self) -> str:
+        """The clip's."""
+        return self._wanted.clip.key
+
+    def close(self) -> None:
+        """Leave. What was begun is finished and stored."""
+        self._first = b""
+        if self._steps is None:
+            self._steps = _nothing()
+        self._steps.close()
+
+    def _way(self, entry: AudioEntry | None) -> Steps[None]:
+        heard = 0
+        while entry is None:
+            outcome, heard = yield from self._follow(self._begin())
+            try:
+                made = outcome.result()
+            except FlightAbandoned:
+                if heard or not self.joined:
+                    raise
+                continue
+            entry = yield from self._told(made)
+        self.speech = Speech(entry)
+        if not heard:
+            yield from pieces_of(entry.audio)
+
+    def _begin(self) -> Future[AudioEntry]:
+        """Make it, or join its making."""
+        broadcast = Broadcast(self._channel)
+        cache, clip = self._wanted.cache, self._wanted.clip
+        flight, self.joined = cache.begin(clip, lambda: self._make(broadcast))
+        flight.add_done_callback(self._channel.stir if self.joined else broadcast.land)
+        return flight
+
+    def _make(self, broadcast: Broadcast) -> Recording:
+        recording = self._wanted.make(broadcast)
+        broadcast.whole = True
+        return recording
+
+    def _follow(self, flight: Future[AudioEntry]) -> Steps[tuple[Future[AudioEntry], int]]:
+        """What can be heard; then the outcome, and how many bytes were heard.
+
+        The outcome is that of the broadcast, where there is one: its pieces and its end
+        belong together, whichever flight was joined.
+        """
+        self._broadcast, heard = None, 0
+        while True:
+            turn, landed = self._channel.turn, flight.done()
+            self._broadcast = broadcast = self._broadcast or self._channel.broadcast
+            outcome = broadcast.outcome if broadcast else (flight if landed else None)
+            if broadcast and (piece := broadcast.read(heard)):
+                heard += len(piece)
+                yield piece
+            elif outcome:
+                return outcome, heard
+            else:
+                yield turn
+
+    def _told(self, made: AudioEntry) -> Steps[AudioEntry | None]:
+        """The entry as it is told to this listener; None: it was another rendition."""
+        cache, clip = self._wanted.cache, self._wanted.clip
+        if made.key == clip.key:
+            return cache.told(clip, made, self.joined)
+        found = cache.executor.submit(lambda: cache.told(clip, made, self.joined))
+        yield found
+        return found.result()
+
+    def _overdue(self) -> None:
+        """Raise SpeechTimeout, unless only the storing is waited for."""
+        if self._broadcast is None or not self._broadcast.whole:
+            raise self._wanted.too_late()
+
+
+class SpeechStream(_Listening):
+    """An iterator of pieces of sound; see `TTSService.stream_sync`."""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next piece. Raises what `synthesize_sync` raises."""
+        if self._first:
+            piece, self._first = self._first, b""
+            return piece
+        if self._steps is None:
+            self._deadline = Deadline.after(self._wanted.timeout)
+            self._steps = self._way(self._wanted.cache.find(self._wanted.clip))
+        for step in self._steps:
+            if isinstance(step, bytes):
+                return step
+            if not wait([step], self._deadline.remaining()).done:
+                self._overdue()
+                break
+        raise StopIteration
+
+    def ready(self) -> Self:
+        """Wait for the first piece: an error that comes before it is raised here."""
+        self._first = self._first or next(self, b"")
+        return self
+
+
+class AsyncSpeechStream(_Listening):
+    """An asynchronous iterator of pieces of sound; see `TTSService.stream`."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece. Raises what `synthesize` raises."""
+        if self._first:
+            piece, self._first = self._first, b""
+            return piece
+        if self._steps is None:
+            self._deadline = Deadline.after(self._wanted.timeout)
+            found = await self._in_time(self._wanted.cache.afind(self._wanted.clip))
+            self._steps = self._way(found)
+        for step in self._steps:
+            if isinstance(step, bytes):
+                return step
+            waited = step.awaited() if isinstance(step, Turn) else asyncio.wrap_future(step)
+            await self._in_time(waited)
+            if not step.done():
+                break
+        raise StopAsyncIteration
+
+    async def ready(self) -> Self:
+        """Wait for the first piece: an error that comes before it is raised here."""
+        self._first = self._first or await anext(self, b"")
+        return self
+
+    async def _in_time(self, awaited: Awaitable[R]) -> R | None:
+        """None when it came too late and need not have come."""
+        clock = asyncio.timeout(self._deadline.remaining())
+        try:
+            async with clock:
+                return await awaited
+        except TimeoutError:
+            if not clock.expired():
+                raise
+        self._overdue()
+        return None
+
+
+def _nothing() -> Steps[None]:
+    yield from ()
+
+
+_of_caches: WeakKeyDictionary[MultiTierAudioCache, Channels] = WeakKeyDictionary()
+
+
+def channels_of(cache: MultiTierAudioCache) -> Channels:
+    """The channels that go with a cache, whichever service asks."""
+    # Without a lock, which a fork could leave taken: of two made at once, one stays.
+    return _of_caches.get(cache) or _of_caches.setdefault(cache, Channels())

@@ -1,6 +1,6 @@
 """Making a clip: the one place where a provider is called.
 
-call -> admitted? -> told -> (worth it?) again
+(a place) call -> admitted? -> told -> (worth it?) again
 """
 
 from __future__ import annotations
@@ -9,24 +9,35 @@ import importlib.util
 import itertools
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from audiocache.entries import Recording
 from tts import attempts
 from tts.admission import admit
 from tts.deadline import Deadline
+from tts.limits import CallLimits
 from tts.providers.base import MissingExtra, Provider
 from tts.speech import SpeechRequest
 
 
-def make(provider: Provider, request: SpeechRequest, timeout: float) -> Recording:
-    """The admitted sound of a complete request, within `timeout` seconds from now.
+def make(
+    provider: Provider, request: SpeechRequest, timeout: float, limits: CallLimits | None = None
+) -> Recording:
+    """The admitted sound of a complete request, within `timeout` seconds of calls and waits.
 
-    Raises a ProviderError: the provider's last, or NotAudio.
+    Up to `timeout` more may pass in the queue before `limits`. Raises a ProviderError: the
+    provider's last, or NotAudio; SpeechTimeout where the queue was too long.
     """
     spoken = request.spoken()
-    deadline = Deadline.after(timeout)
+    queue, deadline = Deadline.after(timeout), Deadline.after(timeout)
     numbers = itertools.count(1)
-    return _again(provider)(lambda: _attempt(provider, spoken, deadline, next(numbers)), deadline)
+
+    def attempt() -> Recording:
+        number = next(numbers)
+        with limits.place(queue, deadline, number) if limits else nullcontext():
+            return _attempt(provider, spoken, deadline, number, limits)
+
+    return _again(provider)(attempt, deadline)
 
 
 def _again(provider: Provider) -> Callable[[Callable[[], Recording], Deadline], Recording]:
@@ -41,7 +52,11 @@ def _again(provider: Provider) -> Callable[[Callable[[], Recording], Deadline], 
 
 
 def _attempt(
-    provider: Provider, request: SpeechRequest, deadline: Deadline, number: int
+    provider: Provider,
+    request: SpeechRequest,
+    deadline: Deadline,
+    number: int,
+    limits: CallLimits | None,
 ) -> Recording:
     started = time.perf_counter()
     billed: int | None = None
@@ -59,3 +74,5 @@ def _attempt(
             request, number=number, latency=latency, error=failure, billed_units=billed
         )
         attempts.tell(type(provider), attempt)
+        if limits is not None:
+            limits.heed(failure)

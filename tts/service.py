@@ -20,6 +20,7 @@ from audiocache.forks import RenewedLock
 from audiocache.verbs import Pairs
 from tts.conf import TTSConfig
 from tts.exceptions import SpeechNotConfigured, SpeechTimeout
+from tts.limits import CallLimits
 from tts.making import make
 from tts.prepared import Prepared, PreparedRequests
 from tts.providers import build_provider
@@ -56,6 +57,11 @@ class TTSService:
     def provider(self) -> Provider:
         """The chosen provider, built at first use. Raises ImproperlyConfigured."""
         return build_provider(self.config)
+
+    @cached_property
+    def limits(self) -> CallLimits:
+        """How many calls the provider gets at once, from all processes."""
+        return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
 
     @property
     def cache(self) -> MultiTierAudioCache:
@@ -181,7 +187,8 @@ class TTSService:
         """
 
         def make_it() -> Recording:
-            return make(self.provider, prepared.request, self.config.timeout)
+            limits = self.limits if self.provider.remote else None
+            return make(self.provider, prepared.request, self.config.timeout, limits)
 
         if not self.provider.remote:
             return make_it()

@@ -21,6 +21,7 @@ from audiocache.conf import TIER_NAMES, CacheConfig
 from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
 from audiocache.flights import FlightAbandoned, Flights, outcome
 from audiocache.ladder import Ladder
+from audiocache.places import Places
 from audiocache.stats import Recorder
 from audiocache.tiers import build_tiers
 from audiocache.tiers.base import Tier
@@ -58,6 +59,7 @@ class MultiTierAudioCache(AsyncVerbs):
         self._makers = executor or Workers("audiocache-making")
         self._clock = clock
         self.flights: Flights[AudioEntry] = Flights()
+        self.places = Places(self.ladder.rungs)
         self._upkeep = Upkeep(self.ladder, self.recorder)
         for tier in built:
             tier.on_evict = self._tell_evicted

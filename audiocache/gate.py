@@ -1,4 +1,4 @@
-"""A fair semaphore: first come, first served.
+"""A fair semaphore: first come, first served, within a rank.
 
 In a semaphore or queue of the standard library, a thread that just left enters again before
 those that wait: with 64 threads at 10 connections the last ones starve past any time-out.
@@ -7,9 +7,14 @@ those that wait: with 64 threads at 10 connections the last ones starve past any
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+from itertools import count
 
 from audiocache.forks import renew_in_child
+
+_Waiting = tuple[int, int, threading.Lock]
+"""Rank, number and what is released when it is this one's turn."""
 
 
 class Gate:
@@ -17,38 +22,58 @@ class Gate:
 
     def __init__(self, places: int) -> None:
         self._places = places
+        self._free: int
+        self._waiting: list[_Waiting]
+        self._numbers: Iterator[int]
+        self._lock: threading.Lock
         self.after_fork()
         renew_in_child(self)
 
-    def enter(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for a place; False when none became free."""
+    def enter(self, timeout: float, rank: int = 0) -> bool:
+        """Wait at most `timeout` seconds for a place; False when none became free.
+
+        Of those who wait, the lowest rank is served first.
+        """
         with self._lock:
             if self._free:
                 self._free -= 1
                 return True
             turn = threading.Lock()
             turn.acquire()
-            self._waiting.append(turn)
-        return turn.acquire(timeout=timeout) or self._gave_up(turn)
+            heappush(self._waiting, (rank, next(self._numbers), turn))
+        return turn.acquire(timeout=max(0.0, timeout)) or self._gave_up(turn)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    @property
+    def inside(self) -> int:
+        """How many are in."""
+        return self._places - self._free
 
     def leave(self) -> None:
         """Hand the place to whoever waits longest."""
         with self._lock:
             if self._waiting:
-                self._waiting.popleft().release()
+                heappop(self._waiting)[-1].release()
             else:
                 self._free += 1
 
     def _gave_up(self, turn: threading.Lock) -> bool:
         """Leave the queue; True when a place was handed over in this very moment."""
         with self._lock:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-                return False
-        return True
+            left = [waiting for waiting in self._waiting if waiting[-1] is not turn]
+            if len(left) == len(self._waiting):
+                return True
+            heapify(left)
+            self._waiting = left
+        return False
 
     def after_fork(self) -> None:
         """Start anew: in a child nobody is inside and nobody waits."""
         self._free = self._places
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting = []
+        self._numbers = count()
         self._lock = threading.Lock()

@@ -6,7 +6,6 @@ from typing import Any
 
 from project.settings import (
     DEFAULT_AUTO_FIELD,
-    INSTALLED_APPS,
     MIDDLEWARE,
     ROOT_URLCONF,
     TEMPLATES,
@@ -14,10 +13,10 @@ from project.settings import (
     USE_TZ,
     database_url,
 )
+from project.settings import INSTALLED_APPS as SITE_APPS
 
 __all__ = [
     "DEFAULT_AUTO_FIELD",
-    "INSTALLED_APPS",
     "MIDDLEWARE",
     "ROOT_URLCONF",
     "TEMPLATES",
@@ -38,6 +37,7 @@ def sqlite(name: str) -> dict[str, Any]:
     }
 
 
+INSTALLED_APPS = [*SITE_APPS, "tests.quick_flush"]
 SECRET_KEY = "only for tests"
 STATIC_URL = "static/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 
-from audiocache.configuring import Config, flag, number, setting, text, whole
+from audiocache.configuring import Config, flag, number, optional, setting, text, whole
 from tts.exceptions import SpeechNotConfigured
 
 ELEVENLABS: Final = "elevenlabs"
@@ -87,6 +87,8 @@ class TTSConfig(Config):
     language: str | None = setting(None, _name)
     timeout: float = setting(30, number(0.1, 3600))
     """Total seconds that a caller waits for one clip."""
+    max_concurrent: int | None = setting(None, optional(whole(1)))
+    """Calls to the provider at once, from all processes together; None: as many as there are."""
     voice_revision: str | None = setting(None, _name)
     """Changed by hand when a voice was trained anew: clips of the earlier one are left."""
     options: dict[str, Any] = setting(None, _options)  # noqa: RUF009 - a field, frozen

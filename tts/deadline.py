@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
     """An instant of a clock that no one sets back. Made by `Deadline.after`."""
 
@@ -18,6 +18,10 @@ class Deadline:
     def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
         """The instant `seconds` from now."""
         return cls(clock() + seconds, clock)
+
+    def extend(self, seconds: float) -> None:
+        """Move it: the time went by in a queue."""
+        self.at += seconds
 
     def remaining(self) -> float:
         """Seconds left; 0.0 when it has passed."""

@@ -80,6 +80,9 @@ class TransientError(ProviderError):
 class RateLimited(TransientError):
     """Too many requests, or too many at once."""
 
+    at_once: bool = False
+    """The provider said that they were too many at once."""
+
 
 class ProviderDown(TransientError):
     """The provider failed by itself."""

@@ -1,6 +1,6 @@
 """Making a clip: the one place where a provider is called.
 
-call -> admitted? -> told -> (worth it?) again
+(a place) call -> admitted? -> told -> (worth it?) again
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ import importlib.util
 import itertools
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from typing import NamedTuple
 
 from audiocache.entries import Recording
 from tts import attempts
 from tts.admission import admit
 from tts.deadline import Deadline
+from tts.limits import CallLimits
 from tts.providers.base import MissingExtra, Provider
 from tts.relay import Relay
 from tts.speech import SpeechRequest
@@ -23,22 +26,39 @@ Again = Callable[[Callable[[], Recording], Deadline, Callable[[], bool]], Record
 
 
 def make(
-    provider: Provider, request: SpeechRequest, timeout: float, relay: Relay | None = None
+    provider: Provider,
+    request: SpeechRequest,
+    timeout: float,
+    limits: CallLimits | None = None,
+    relay: Relay | None = None,
 ) -> Recording:
-    """The admitted sound of a complete request, within `timeout` seconds from now.
+    """The admitted sound of a complete request, within `timeout` seconds of calls and waits.
 
-    A relay lets it be heard while it is made.
-    Raises a ProviderError: the provider's last, or NotAudio.
+    Up to `timeout` more may pass in the queue before `limits`. A relay lets it be heard while
+    it is made. Raises a ProviderError: the provider's last, or NotAudio; SpeechTimeout where
+    the queue was too long.
     """
-    spoken = request.spoken()
-    deadline = Deadline.after(timeout)
-    numbers = itertools.count(1)
+    queue, deadline = Deadline.after(timeout), Deadline.after(timeout)
     ask = relay.ask if relay else provider.synthesize
+    call = _Call(provider, ask, request.spoken(), deadline, limits)
+    numbers = itertools.count(1)
 
     def attempt() -> Recording:
-        return _attempt(provider, ask, spoken, deadline, next(numbers))
+        number = next(numbers)
+        with limits.place(queue, deadline, number) if limits else nullcontext():
+            return _attempt(call, number)
 
     return _again(provider)(attempt, deadline, relay.may_repeat if relay else _always)
+
+
+class _Call(NamedTuple):
+    """What all attempts have in common."""
+
+    provider: Provider
+    ask: Ask
+    request: SpeechRequest
+    deadline: Deadline
+    limits: CallLimits | None
 
 
 def _always() -> bool:
@@ -56,22 +76,22 @@ def _again(provider: Provider) -> Again:
     return retried
 
 
-def _attempt(
-    provider: Provider, ask: Ask, request: SpeechRequest, deadline: Deadline, number: int
-) -> Recording:
+def _attempt(call: _Call, number: int) -> Recording:
     started = time.perf_counter()
     billed: int | None = None
     failure: Exception | None = None
     try:
-        recording = ask(request, deadline)
+        recording = call.ask(call.request, call.deadline)
         billed = recording.billed_units
-        return admit(recording, request)
+        return admit(recording, call.request)
     except Exception as error:
         failure = error
         raise
     finally:
         latency = time.perf_counter() - started
         attempt = attempts.attempt_of(
-            request, number=number, latency=latency, error=failure, billed_units=billed
+            call.request, number=number, latency=latency, error=failure, billed_units=billed
         )
-        attempts.tell(type(provider), attempt)
+        attempts.tell(type(call.provider), attempt)
+        if call.limits is not None:
+            call.limits.heed(failure)

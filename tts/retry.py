@@ -24,14 +24,13 @@ from tts.exceptions import (
     RateLimited,
     TransientError,
 )
+from tts.limits import MAX_RETRY_AFTER
 
 T = TypeVar("T")
 Wait = Callable[[float], None]
 """Waits for seconds."""
 
 JITTER: Final = 0.25
-MAX_RETRY_AFTER: Final = 60.0
-"""Seconds; who asks for more is not asked again."""
 
 
 class Rule(NamedTuple):

@@ -22,6 +22,7 @@ from audiocache.verbs import Pairs
 from tts.conf import TTSConfig
 from tts.exceptions import SpeechNotConfigured, SpeechTimeout
 from tts.formats import content_type_of
+from tts.limits import CallLimits
 from tts.making import make
 from tts.prepared import Prepared, PreparedRequests
 from tts.providers import build_provider
@@ -60,6 +61,11 @@ class TTSService:
     def provider(self) -> Provider:
         """The chosen provider, built at first use. Raises ImproperlyConfigured."""
         return build_provider(self.config)
+
+    @cached_property
+    def limits(self) -> CallLimits:
+        """How many calls the provider gets at once, from all processes."""
+        return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
 
     @property
     def cache(self) -> MultiTierAudioCache:
@@ -184,7 +190,8 @@ class TTSService:
         relay = Relay(self.provider, heard) if heard else None
 
         def make_it() -> Recording:
-            return make(self.provider, prepared.request, self.config.timeout, relay)
+            limits = self.limits if self.provider.remote else None
+            return make(self.provider, prepared.request, self.config.timeout, limits, relay)
 
         if not self.provider.remote:
             return make_it()

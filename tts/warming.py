@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tts.exceptions import QuotaSpent, SpeechNotConfigured, TTSError, WrongKey
+from tts.limits import warming
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
@@ -67,7 +68,8 @@ def _warm_one(speaker: TTSService, request: SpeechRequest, namespace: str, resul
         if speaker.cache.holds(complete.clip(namespace)):
             result.skipped += 1
             return
-        speaker.synthesize_sync(complete, namespace=namespace)
+        with warming():
+            speaker.synthesize_sync(complete, namespace=namespace)
         result.stored += 1
     except TTSError as error:
         kind = type(error).__name__

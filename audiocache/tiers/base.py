@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from audiocache.entries import AudioEntry
+from audiocache.tiers.places import PlaceStore
 
 LEAVINGS: Final = ("evicted", "expired", "oversize", "refused", "corrupt", "newer_schema")
 """Why an entry is not, or no longer, in a tier; counted by tier."""
@@ -32,6 +33,8 @@ class Tier(ABC):
     """Other processes see the same entries."""
     keeps_counts: bool = False
     """Holds the installation's counters: `add_counts` and `read_counts` work."""
+    places: PlaceStore | None = None
+    """Where callers of a provider may hold places, in a tier that can keep them."""
     inline: bool = False
     """Answers at once: no query, no socket, no lock that can wait."""
 

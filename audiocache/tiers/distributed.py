@@ -19,6 +19,7 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
 from audiocache.tiers.redis_names import TAGS, TEXT, Names, is_key
+from audiocache.tiers.redis_places import RedisPlaces
 
 LONGEST_MS: Final = 30 * 24 * 3_600_000
 """Redis keeps an entry without end for this long."""
@@ -47,6 +48,7 @@ class DistributedTier(Tier):
         self._generation = Generation(connection, self._names.generation)
         self.max_entry_bytes = max_entry_bytes
         self._clock = clock
+        self.places = RedisPlaces(connection, self._names)
 
     @classmethod
     def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:

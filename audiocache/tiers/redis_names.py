@@ -3,6 +3,7 @@
 <prefix>:entry:<key>             an envelope
 <prefix>:generation              entries stamped with another one do not exist
 <prefix>:group:<field>:<digest>  by when they leave, the keys of a text, a source or a tag
+<prefix>:place:<digest>:<part>   who calls a provider now, how many may, and from when on
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ class Names:
     def entry(self, key: str) -> str:
         """Where the envelope of a key lies."""
         return f"{self._prefix}:entry:{key}"
+
+    def place(self, digest: str, part: str) -> str:
+        """Where the places of a name lie: `owners`, `limit` or `pause`."""
+        return f"{self._prefix}:place:{digest}:{part}"
 
     def group(self, field: str, value: str, namespace: str = "") -> str:
         """Where the keys of a group lie; of a text those of one namespace."""

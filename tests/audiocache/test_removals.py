@@ -131,7 +131,7 @@ def test_sixteen_threads_never_bring_a_removed_clip_back(cache: Cache) -> None:
     readers = [threading.Thread(target=read) for _ in range(16)]
     for reader in readers:
         reader.start()
-    for _ in range(300):
+    for _ in range(100):
         cache.put("Hello", b"sound")
         cache.tiers["memory"].clear()
         cache.remove("Hello")

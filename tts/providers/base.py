@@ -78,8 +78,16 @@ class Provider(ABC):
     default_options: ClassVar[Mapping[str, Any]] = {}
     """Every option that changes the sound, with its default."""
 
+    allowed_calls: int | None = None
+    """How many calls at once the provider's last answer allowed; None: it does not say."""
+
     def __init__(self, config: TTSConfig) -> None:
         self.config = config
+
+    @property
+    def account(self) -> str:
+        """What limits hold for: the same in all processes that call the same place."""
+        return f"{self.name} {self.config.base_url or ''} {self.config.region or ''}"
 
     @classmethod
     def require_extra(cls) -> None:

@@ -55,6 +55,7 @@ class ElevenLabsProvider(HttpProvider):
     default_base_url = "https://api.elevenlabs.io"
     billed_header = "character-cost"
     concurrency_headers = ("current-concurrent-requests", "maximum-concurrent-requests")
+    concurrency_words = frozenset({"too_many_concurrent_requests", "concurrent_limit_exceeded"})
     request_id_header = "request-id"
 
     formats: ClassVar[tuple[str, ...]] = (

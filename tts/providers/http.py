@@ -69,6 +69,8 @@ class HttpProvider(Provider):
     """Of an answer: units billed for it."""
     concurrency_headers: ClassVar[tuple[str, str] | None] = None
     """Of an answer: calls that run now, and how many may."""
+    concurrency_words: ClassVar[frozenset[str]] = frozenset()
+    """Those of `meanings` that say: too many at once."""
     request_id_header: ClassVar[str] = "x-request-id"
     meanings: ClassVar[Mapping[str, type[ProviderError]]] = {}
     """What the vendor's own words for its errors mean, over BY_STATUS."""
@@ -120,6 +122,8 @@ class HttpProvider(Provider):
     ) -> HttpAnswer:
         """The vendor's success, of at most `limit` bytes. Raises a ProviderError."""
         answer = self._wire.send(call, deadline, limit, take)
+        if self.concurrency_headers:
+            self.allowed_calls = answer.number(self.concurrency_headers[1])
         if not answer.ok:
             raise self.meaning(answer)
         return answer
@@ -153,7 +157,10 @@ class HttpProvider(Provider):
         words = self.error_words(found) if isinstance(found, dict) else ()
         word = next((word for word in words if word in self.meanings), None)
         kind = self.meanings[word] if word else by_status(answer.status)
-        return self.error(kind, f"HTTP {answer.status}" + (f", {word}" if word else ""), answer)
+        error = self.error(kind, f"HTTP {answer.status}" + (f", {word}" if word else ""), answer)
+        if isinstance(error, RateLimited):
+            error.at_once = word in self.concurrency_words
+        return error
 
     def error_words(self, body: dict[str, Any]) -> Iterable[str]:  # noqa: ARG002 - for those who override it
         """The words in the JSON of an error that may stand in `meanings`, the best first."""

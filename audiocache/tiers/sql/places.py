@@ -1,0 +1,74 @@
+"""Places as rows of the leases' table: `place:<digest>:<number>`, one for each that is held.
+
+A pause is the row `pause:<digest>`; a narrowed limit is `limit:<digest>`, whose `outcome` is the
+limit and whose `deadline` is when it is forgotten.
+"""
+
+from __future__ import annotations
+
+from audiocache.tiers.places import FORGET_MS, PlaceStore
+from audiocache.tiers.sql.base import Dialect
+from audiocache.tiers.sql.connection import OwnConnection
+
+
+class SqlPlaces(PlaceStore):
+    """Shared by all processes on one database; one statement each."""
+
+    def __init__(self, database: OwnConnection, sql: Dialect) -> None:
+        self._database = database
+        self._now = sql.now
+        mark, number, text = sql.mark, f"CAST({sql.mark} AS BIGINT)", f"CAST({sql.mark} AS TEXT)"
+        self._take = f"""
+            WITH RECURSIVE known(now, allowed) AS (
+                SELECT {sql.now}, {sql.least}({number}, COALESCE((
+                    SELECT CAST(outcome AS BIGINT)
+                        + ({sql.now} + {FORGET_MS} - deadline) / {number}
+                    FROM audiocache_lease WHERE name = {mark}), {number}))
+            ), place(number) AS (
+                SELECT 0 UNION ALL
+                SELECT number + 1 FROM place, known WHERE number + 1 < known.allowed
+            )
+            INSERT INTO audiocache_lease (name, owner, deadline, outcome)
+            SELECT {text} || number, {text}, known.now + {number}, '' FROM place, known
+            WHERE known.allowed > 0 AND NOT EXISTS (
+                SELECT 1 FROM audiocache_lease AS held
+                WHERE held.name = {text} || number AND held.deadline > known.now)
+            ORDER BY number LIMIT 1
+            ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, deadline = excluded.deadline
+            WHERE audiocache_lease.deadline <= {sql.now}
+            RETURNING name"""
+        self._give_back = (
+            f"DELETE FROM audiocache_lease WHERE owner = {mark} AND name LIKE {mark} RETURNING name"
+        )
+        self._keep = f"""
+            INSERT INTO audiocache_lease (name, owner, deadline, outcome)
+            VALUES ({mark}, '', {sql.now} + {number}, {mark})
+            ON CONFLICT (name) DO UPDATE SET outcome = excluded.outcome, deadline = {{deadline}}"""
+        self._paused = f"SELECT deadline - {sql.now} FROM audiocache_lease WHERE name = {mark}"
+        self._longer = f"{sql.greatest}(audiocache_lease.deadline, excluded.deadline)"
+
+    def take(self, name: str, limit: int, owner: str, ms: int) -> bool:
+        """The first number that is free; of two who choose the same, one tries again later."""
+        place = f"place:{name}:"
+        values = [limit, self.creep_ms, f"limit:{name}", limit, place, owner, ms, place]
+        return bool(self._database.query(self._take, values))
+
+    def give_back(self, name: str, owner: str) -> bool:
+        """Delete the row: an owner has one place."""
+        return bool(self._database.query(self._give_back, [owner, f"place:{name}:%"]))
+
+    def narrow(self, name: str, limit: int) -> bool:
+        """Note the limit, and by its deadline when it was noted."""
+        sql = self._keep.format(deadline="excluded.deadline")
+        self._database.run(sql, [f"limit:{name}", FORGET_MS, str(limit)])
+        return True
+
+    def pause(self, name: str, ms: int) -> bool:
+        """Move the pause's end forward."""
+        self._database.run(self._keep.format(deadline=self._longer), [f"pause:{name}", ms, ""])
+        return True
+
+    def paused(self, name: str) -> int:
+        """Until the pause's end."""
+        rows = self._database.query(self._paused, [f"pause:{name}"])
+        return max(0, rows[0][0]) if rows else 0

@@ -1,0 +1,135 @@
+"""Places: never more than the limit, given back by the dead, in Redis and in the database."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+
+from audiocache.cache import MultiTierAudioCache
+from audiocache.places import Places
+from audiocache.tiers.places import PlaceStore
+from tests.audiocache.conftest import DATABASES, NewCache, NewTier
+
+
+@pytest.fixture(params=[*DATABASES, "redis"])
+def store(request: pytest.FixtureRequest, new_tier: NewTier) -> PlaceStore:
+    places: PlaceStore | None = new_tier(request.param).places
+    assert places is not None
+    return places
+
+
+@pytest.fixture
+def name() -> str:
+    return uuid4().hex
+
+
+def test_there_are_so_many_places_and_no_more(store: PlaceStore, name: str) -> None:
+    owners = [f"owner {number}" for number in range(4)]
+    assert [store.take(name, 3, owner, 60_000) for owner in owners] == [True, True, True, False]
+    store.give_back(name, owners[1])
+    assert store.take(name, 3, owners[3], 60_000)
+    assert not store.take(name, 3, owners[1], 60_000)
+    assert store.take("another", 3, owners[1], 60_000)
+
+
+def test_a_place_is_free_again_at_its_deadline(store: PlaceStore, name: str) -> None:
+    assert store.take(name, 1, "killed", 150)
+    assert not store.take(name, 1, "next", 60_000)
+    time.sleep(0.2)
+    assert store.take(name, 1, "next", 60_000)
+    store.give_back(name, "killed")  # it was not dead after all
+    assert not store.take(name, 1, "third", 60_000)
+
+
+def test_a_limit_is_narrowed(store: PlaceStore, name: str) -> None:
+    store.narrow(name, 1)
+    assert store.take(name, 5, "first", 60_000)
+    assert not store.take(name, 5, "second", 60_000)
+    store.narrow(name, 2)
+    assert store.take(name, 5, "second", 60_000)
+    store.narrow(name, 9)
+    assert [store.take(name, 3, owner, 60_000) for owner in ("third", "fourth")] == [True, False]
+
+
+def test_a_narrowed_limit_creeps_up(store: PlaceStore, name: str) -> None:
+    store.creep_ms = 100
+    store.narrow(name, 1)
+    assert store.take(name, 3, "first", 60_000)
+    assert not store.take(name, 3, "second", 60_000)
+    time.sleep(0.11)
+    assert store.take(name, 3, "second", 60_000)
+    time.sleep(0.3)
+    assert [store.take(name, 3, owner, 60_000) for owner in ("third", "fourth")] == [True, False]
+
+
+def test_the_longest_pause_holds(store: PlaceStore, name: str) -> None:
+    assert store.paused(name) == 0
+    store.pause(name, 5_000)
+    store.pause(name, 100)
+    assert 4_000 < store.paused(name) <= 5_000
+    assert store.paused("another") == 0
+
+
+def test_sixteen_threads_never_hold_more(store: PlaceStore, name: str) -> None:
+    held, most, lock = 0, 0, threading.Lock()
+
+    def work(number: int) -> int:
+        nonlocal held, most
+        taken = 0
+        for turn in range(6):
+            owner = f"{number} {turn}"
+            if not store.take(name, 3, owner, 60_000):
+                continue
+            with lock:
+                held += 1
+                most = max(most, held)
+            time.sleep(0.002)
+            with lock:
+                held -= 1
+            store.give_back(name, owner)
+            taken += 1
+        connections.close_all()
+        return taken
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(work, range(16))) > 3
+    assert most == 3
+
+
+class TestPlaces:
+    @pytest.mark.parametrize("kind", DATABASES)
+    def test_redis_is_asked_before_the_database(self, new_cache: NewCache, kind: str) -> None:
+        cache = new_cache(kind)
+        assert cache.places.take("provider", 1, 60_000)
+        assert free_in(cache) == ["persistent"]
+
+    @pytest.mark.parametrize("kind", DATABASES)
+    def test_the_database_is_asked_while_redis_is_gone(
+        self, new_cache: NewCache, kind: str
+    ) -> None:
+        cache = new_cache(kind, redis_url="redis://127.0.0.1:1")
+        place = cache.places.take("provider", 1, 60_000)
+        assert place
+        assert cache.places.take("provider", 1, 60_000) is None
+        place.give_back()
+        assert cache.places.take("provider", 1, 60_000)
+
+    def test_where_nobody_answers_the_caller_goes_ahead(self) -> None:
+        places = Places([])
+        for place in [places.take("provider", 1, 60_000) for _ in range(2)]:
+            assert place
+            place.give_back()
+        places.pause("provider", 1000)
+        places.narrow("provider", 1)
+        assert places.paused("provider") == 0
+
+
+def free_in(cache: MultiTierAudioCache) -> list[str]:
+    """The tiers where the one place of `provider` is not taken."""
+    rungs = [rung for rung in cache.ladder.rungs if rung.tier.places]
+    return [rung.tier.name for rung in rungs if Places([rung]).take("provider", 1, 1)]

@@ -1,0 +1,153 @@
+"""How many calls a provider gets at once from all processes, and from when on again.
+
+Who calls holds a place (`audiocache.places`) for the time of one attempt. Live requests come
+before warming, and first come first in a process; processes look every POLL_SECONDS.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final
+
+from audiocache.gate import Gate
+from audiocache.places import Place, Places
+from tts.deadline import Deadline
+from tts.exceptions import ProviderError, RateLimited, SpeechTimeout
+from tts.providers.base import Provider
+
+MAX_RETRY_AFTER: Final = 60.0
+"""Seconds; who asks for more is not asked again."""
+POLL_SECONDS: Final = 0.02
+MARGIN_MS: Final = 1_000
+"""A place is held for so long beyond the deadline of its call, unless it is given back."""
+LIVE: Final = 0
+WARMING: Final = 1
+
+_rank: ContextVar[int] = ContextVar("tts_rank", default=LIVE)
+"""It goes along to the threads of ours on which clips are made."""
+
+
+@contextmanager
+def warming() -> Iterator[None]:
+    """What is asked for within can wait until nobody else does."""
+    token = _rank.set(WARMING)
+    try:
+        yield
+    finally:
+        _rank.reset(token)
+
+
+class CallLimits:
+    """The limits of one provider. Safe under threads; a local provider has none."""
+
+    def __init__(self, provider: Provider, most: int | None, places: Places) -> None:
+        self._provider = provider
+        self._most = most
+        self._places = places
+        self._name = provider.account
+        self._gate = Gate(most) if most else None
+        self._told: int | None = None
+        self._not_before = 0.0
+
+    @contextmanager
+    def place(self, queue: Deadline, deadline: Deadline, number: int = 1) -> Iterator[None]:
+        """The right to call. The time in the queue is no part of the call's `deadline`.
+
+        Who asks again (`number` above 1) has waited by the rules of `tts.retry` already.
+        Raises SpeechTimeout where the queue's own deadline passes first, and RateLimited
+        where the provider asked all to wait for longer than that.
+        """
+        began = time.monotonic()
+        with self._turn(queue):
+            place = self._taken(queue, deadline, patient=number == 1)
+            deadline.extend(time.monotonic() - began)
+            try:
+                yield
+            finally:
+                if place is not None:
+                    place.give_back()
+
+    def heed(self, failure: Exception | None) -> None:
+        """What the provider said of its limits, in its answer or by an error."""
+        error = failure if isinstance(failure, ProviderError) else None
+        if self._most and (allowed := self._allowed(error)) and allowed < self._most:
+            self._places.narrow(self._name, allowed)
+        if error is not None and error.retry_after:
+            seconds = min(error.retry_after, MAX_RETRY_AFTER)
+            self._not_before = time.monotonic() + seconds
+            self._places.pause(self._name, math.ceil(seconds * 1000))
+
+    def stats(self) -> dict[str, int | None]:
+        """The limit, and how many of this process call and wait."""
+        gate = self._gate
+        calling, waiting = (None, None) if gate is None else (gate.inside, gate.waiting)
+        return {"max_concurrent": self._most, "calling": calling, "waiting": waiting}
+
+    def _allowed(self, error: ProviderError | None) -> int | None:
+        """How many calls at once there may be from now on; None: nothing was said."""
+        if isinstance(error, RateLimited) and error.at_once:
+            self._told = max(1, (self._told or self._most or 1) - 1)
+            return self._told
+        said = self._provider.allowed_calls
+        if said is None or said == self._told:
+            return None
+        self._told = said
+        return said
+
+    @contextmanager
+    def _turn(self, queue: Deadline) -> Iterator[None]:
+        """So that a process has no more callers than there are places."""
+        if self._gate is None:
+            yield
+            return
+        if not self._gate.enter(queue.remaining(), _rank.get()):
+            raise self._too_late()
+        try:
+            yield
+        finally:
+            self._gate.leave()
+
+    def _taken(self, queue: Deadline, deadline: Deadline, *, patient: bool) -> Place | None:
+        """A place, once there is one and nobody is to wait; None: there is no limit."""
+        ms = round(deadline.remaining() * 1000) + MARGIN_MS
+        while True:
+            place = self._places.take(self._name, self._share(), ms) if self._most else None
+            if place is None and self._most:
+                self._wait(POLL_SECONDS, queue)
+            elif patient and (pause := self._pause()) > 0:
+                if place is not None:
+                    place.give_back()
+                self._wait_out(pause, queue)
+            else:
+                return place
+
+    def _pause(self) -> float:
+        """Seconds for which nobody is to call: as all know, or this process alone."""
+        return max(self._places.paused(self._name) / 1000, self._not_before - time.monotonic())
+
+    def _share(self) -> int:
+        """Warming leaves a place to those whom somebody waits for."""
+        most = self._most or 1
+        return most if _rank.get() == LIVE else max(1, most - 1)
+
+    def _wait(self, seconds: float, queue: Deadline) -> None:
+        if queue.remaining() <= seconds:
+            raise self._too_late()
+        time.sleep(seconds)
+
+    def _wait_out(self, pause: float, queue: Deadline) -> None:
+        if queue.remaining() <= pause:
+            name = self._provider.name
+            raise RateLimited(
+                f"{name}: asked all to wait for {pause:.0f} s", provider=name, retry_after=pause
+            )
+        time.sleep(pause)
+
+    def _too_late(self) -> SpeechTimeout:
+        return SpeechTimeout(
+            f"{self._provider.name}: no place among TTS_MAX_CONCURRENT ({self._most}) in time"
+        )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from audiocache.entries import Recording
 from tts import attempts
 from tts.admission import admit
+from tts.breaker import breaker_of
 from tts.deadline import Deadline
 from tts.providers.base import MissingExtra, Provider
 from tts.speech import SpeechRequest
@@ -37,7 +38,8 @@ def _again(provider: Provider) -> Callable[[Callable[[], Recording], Deadline], 
         raise MissingExtra("Asking a provider again needs: pip install 'django-audiocache[tts]'")
     from tts.retry import retried
 
-    return retried
+    breaker = breaker_of(provider)
+    return lambda call, deadline: retried(lambda: breaker.guarded(call), deadline)
 
 
 def _attempt(

@@ -7,12 +7,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tts.exceptions import QuotaSpent, SpeechNotConfigured, TTSError, WrongKey
+from tts.exceptions import (
+    BreakerOpen,
+    NotCached,
+    QuotaSpent,
+    SpeechNotConfigured,
+    TTSError,
+    WrongKey,
+)
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
-HOPELESS: Final = (SpeechNotConfigured, QuotaSpent, WrongKey)
+HOPELESS: Final = (SpeechNotConfigured, NotCached, QuotaSpent, WrongKey, BreakerOpen)
 """After one of these every further phrase would fail too."""
+
+STALE: Final = "Stale"
+"""Counted where an older clip was all there was: the provider failed."""
 
 
 @dataclass(slots=True)
@@ -67,14 +77,20 @@ def _warm_one(speaker: TTSService, request: SpeechRequest, namespace: str, resul
         if speaker.cache.holds(complete.clip(namespace)):
             result.skipped += 1
             return
-        speaker.synthesize_sync(complete, namespace=namespace)
-        result.stored += 1
+        if speaker.synthesize_sync(complete, namespace=namespace).stale:
+            _failed(result, STALE)
+        else:
+            result.stored += 1
     except TTSError as error:
         kind = type(error).__name__
-        result.failed += 1
-        result.errors[kind] += 1
+        _failed(result, kind)
         if isinstance(error, HOPELESS):
             result.stopped_by = kind
+
+
+def _failed(result: Warming, kind: str) -> None:
+    result.failed += 1
+    result.errors[kind] += 1
 
 
 def stored_phrases() -> Iterator[SpeechRequest]:

@@ -15,13 +15,13 @@ from typing import Any, Final
 from django.dispatch import Signal
 
 from audiocache import signals
-from audiocache.aio import AsyncVerbs
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import TIER_NAMES, CacheConfig
 from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
 from audiocache.flights import FlightAbandoned, Flights, outcome
 from audiocache.ladder import Ladder
 from audiocache.places import Places
+from audiocache.stale import StaleVerbs
 from audiocache.stats import Recorder
 from audiocache.tiers import build_tiers
 from audiocache.tiers.base import Tier
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 HOUR_MS: Final = 3_600_000
 
 
-class MultiTierAudioCache(AsyncVerbs):
+class MultiTierAudioCache(StaleVerbs):
     """Audio clips in tiers. Safe under threads and tasks; a tier in trouble is a miss.
 
     The verbs on text are in `audiocache.verbs`, their a-twins in `audiocache.aio`; here are

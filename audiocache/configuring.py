@@ -104,6 +104,11 @@ class Config:
         given = getattr(settings, cls.setting_name, None) or {}
         if not isinstance(given, Mapping):
             return {}, [f"settings.{cls.setting_name} must be a dict"]
+        return cls.named(given)
+
+    @classmethod
+    def named(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The fields of a dict of settings, and what is wrong with its names."""
         names = {field.name.upper() for field in dataclasses.fields(cls)}
         unknown = [cls._unknown(name, names) for name in given if name not in names]
         return {name.lower(): given[name] for name in given if name in names}, unknown

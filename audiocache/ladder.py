@@ -15,7 +15,7 @@ from audiocache.entries import AudioEntry, Clip
 from audiocache.forks import RenewedLock
 from audiocache.removals import ALL, Removal, Removals
 from audiocache.rung import Rung
-from audiocache.stats import BACKFILLS, HITS, MISSES, PUTS, STALE, Recorder
+from audiocache.stats import BACKFILLS, HITS, MISSES, PUTS, Recorder
 from audiocache.tiers.base import Tier
 from audiocache.touches import Touches
 from audiocache.workers import Executor
@@ -63,7 +63,7 @@ class Ladder:
                 break
             mark = self.removals.mark()
             here = self._ask(self.rungs[depth], missing)
-            self._fill_above(depth, here.values(), mark)
+            self.fill_above(depth, here.values(), mark)
             found |= here
             missing = {key: clip for key, clip in missing.items() if key not in here}
         self.touches.add_all(key for clip in asked if clip.key in found for key in _keys(clip))
@@ -76,15 +76,6 @@ class Ladder:
             for entry in entries.values():
                 if entry.expires > self._clock():
                     return entry._replace(key=clip.key)
-        return None
-
-    def stale(self, clip: Clip) -> AudioEntry | None:
-        """An entry past its freshness but still kept, for when the origin fails; counted."""
-        for rung in self.rungs:
-            entries = rung.attempt("get", lambda tier: tier.get_many(_keys(clip))) or {}
-            for entry in entries.values():
-                rung.count.counts[STALE] += 1
-                return entry._replace(key=clip.key, stale=entry.expires <= self._clock())
         return None
 
     def has(self, clip: Clip) -> bool:
@@ -139,7 +130,7 @@ class Ladder:
             taken.update(keys)
         return taken
 
-    def _fill_above(self, depth: int, entries: Iterable[AudioEntry], mark: int) -> None:
+    def fill_above(self, depth: int, entries: Iterable[AudioEntry], mark: int) -> None:
         """Back-fill: an entry's instants travel with it, so its life is not lengthened.
 
         What was removed since the mark is not brought back.

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tts.conf import TTSConfig
     from tts.exceptions import (
+        BreakerOpen,
         FinalError,
         InvalidSpeechRequest,
         NotAudio,
+        NotCached,
         ProviderError,
         SpeechNotConfigured,
         SpeechTimeout,
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
     from tts.speech import Speech, SpeechRequest
 
 __all__ = [
+    "BreakerOpen",
     "FinalError",
     "InvalidSpeechRequest",
     "NotAudio",
+    "NotCached",
     "ProviderError",
     "Speech",
     "SpeechNotConfigured",

@@ -12,6 +12,7 @@ from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, SpeechNotConfigured
 from tts.providers import build_provider
 from tts.providers.base import MissingExtra
+from tts.rewording import reworded
 from tts.speech import SpeechRequest
 
 SHORTEST, LONGEST = 2, 120
@@ -28,14 +29,14 @@ _SETTINGS: Final = {
 
 @register("tts")
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """tts.E001 to E005 and W001."""
+    """tts.E001 to E005 and W001 to W003."""
     try:
         config = TTSConfig.load()
     except ImproperlyConfigured as error:
         return [Error(problem, id="tts.E001") for problem in _problems(error)]
     if not config.enabled:
         return []
-    return [*_check_provider(config), *_check_timeout(config)]
+    return [*_check_provider(config), *_check_timeout(config), *_check_fallbacks(config)]
 
 
 def _problems(error: ImproperlyConfigured) -> list[str]:
@@ -67,3 +68,31 @@ def _check_timeout(config: TTSConfig) -> Iterator[CheckMessage]:
             hint=f"{SHORTEST} to {LONGEST} seconds suit most providers.",
             id="tts.W001",
         )
+
+
+def _check_fallbacks(config: TTSConfig) -> Iterator[CheckMessage]:
+    for number, fallback in enumerate(config.fallbacks, start=1):
+        theirs = config.with_fallback(fallback)
+        wrong = list(_check_provider(theirs)) or list(_check_stand_in(config, theirs))
+        for message in wrong:
+            message.msg = f"TTS_FALLBACKS, {number} ({fallback.provider}): {message.msg}"
+            yield message
+
+
+def _check_stand_in(config: TTSConfig, theirs: TTSConfig) -> Iterator[CheckMessage]:
+    """Would it ever speak, and under a name of its own? Both have to be right by themselves."""
+    try:
+        first, other = build_provider(config), build_provider(theirs)
+        complete = first.complete(SpeechRequest("."))
+        found = reworded(SpeechRequest("."), complete, first, other)
+    except InvalidSpeechRequest as error:
+        yield Warning(f"it can never speak: {error}", id="tts.W002")
+    except ImproperlyConfigured:
+        return  # of the first provider, which has a message of its own
+    else:
+        if found.key == complete.key and config.base_url != theirs.base_url:
+            yield Warning(
+                "its clips have the same keys as those of another server.",
+                hint="Where the voices differ, give it a VOICE_REVISION.",
+                id="tts.W003",
+            )

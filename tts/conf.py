@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -11,7 +12,16 @@ from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 
-from audiocache.configuring import Config, flag, number, optional, setting, text, whole
+from audiocache.configuring import (
+    Config,
+    WrongSettings,
+    flag,
+    number,
+    optional,
+    setting,
+    text,
+    whole,
+)
 from tts.exceptions import SpeechNotConfigured
 
 ELEVENLABS: Final = "elevenlabs"
@@ -55,6 +65,28 @@ def _provider(value: Any) -> str | None:
     return name.lower() if name and "." not in name else name
 
 
+def _fallbacks(value: Any) -> tuple[TTSConfig, ...]:
+    """Names, dicts or configurations; in the environment names with commas between them."""
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        raise ValueError(f"must be a list, not {type(value).__name__}")
+    return tuple(_fallback(one) for one in names)
+
+
+def _fallback(given: object) -> TTSConfig:
+    if isinstance(given, str):
+        given = {"PROVIDER": given}
+    try:
+        config = TTSConfig.of_dict(given) if isinstance(given, Mapping) else given
+    except WrongSettings as error:
+        raise ValueError(", ".join(error.problems)) from None
+    if not isinstance(config, TTSConfig):
+        raise ValueError(f"each must be a name or a dict, not {type(given).__name__}")
+    if config.provider is None or config.fallbacks:
+        raise ValueError("each must name its PROVIDER, and have no FALLBACKS")
+    return config
+
+
 def _secret(value: Any) -> str | None:
     # `text` would repeat the value in its message.
     if value is not None and not isinstance(value, str):
@@ -89,6 +121,14 @@ class TTSConfig(Config):
     """Total seconds that a caller waits for one clip."""
     max_concurrent: int | None = setting(None, optional(whole(1)))
     """Calls to the provider at once, from all processes together; None: as many as there are."""
+    fallbacks: tuple[TTSConfig, ...] = setting((), _fallbacks)
+    """Asked in this order when the provider cannot speak; see `with_fallback`."""
+    fallback_after: float | None = setting(None, optional(number(0.1, 3600)))
+    """Seconds after which a caller turns to the fallbacks; None: half of `timeout`."""
+    stale_seconds: float = setting(30, number(0, 86_400))
+    """After a stale clip the provider is not asked for it again for so long."""
+    cache_only: bool = setting(False, flag)
+    """No provider is called: what is in no tier is NotCached."""
     voice_revision: str | None = setting(None, _name)
     """Changed by hand when a voice was trained anew: clips of the earlier one are left."""
     options: dict[str, Any] = setting(None, _options)  # noqa: RUF009 - a field, frozen
@@ -117,6 +157,31 @@ class TTSConfig(Config):
         """Values that exclude each other."""
         if self.base_url and not self.base_url.startswith(("http://", "https://")):
             yield "TTS_BASE_URL: must start with https:// or http://"
+        if self.fallback_after is not None and self.fallback_after >= self.timeout:
+            yield "TTS_FALLBACK_AFTER: must be less than TTS_TIMEOUT"
+
+    @classmethod
+    def of_dict(cls, given: Mapping[str, Any]) -> Self:
+        """From a dict as it stands in settings. Raises ImproperlyConfigured."""
+        settled, unknown = cls.named(given)
+        cls._refuse(unknown)
+        return cls(**settled)
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a caller waits for the first provider."""
+        if not self.fallbacks:
+            return self.timeout
+        return self.timeout / 2 if self.fallback_after is None else self.fallback_after
+
+    def with_fallback(self, fallback: Self) -> Self:
+        """A fallback's configuration, with what holds for the whole service from this one."""
+        given = {"api_key": fallback.api_key} if fallback.api_key else {}
+        key = _vendor_key({"provider": fallback.provider}) | given
+        shared = ("timeout", "enabled", "cache_only", "stale_seconds")
+        limits = ("quarantine_max_clips", "quarantine_max_mb")
+        ours = {name: getattr(self, name) for name in (*shared, *limits)}
+        return dataclasses.replace(fallback, **ours, **key)
 
     @property
     def chosen_provider(self) -> str:

@@ -4,6 +4,7 @@ TTSError
 ├── SpeechNotConfigured      switched off, or no provider is chosen
 ├── InvalidSpeechRequest     a field of the request is wrong; names it and its limit
 ├── SpeechTimeout            TTS_TIMEOUT passed; what was begun is still finished and stored
+├── NotCached                TTS_CACHE_ONLY is on, and no tier has the clip
 └── ProviderError            the provider did not deliver
     ├── TransientError       worth asking again
     │   ├── RateLimited      slow down; `retry_after` where the provider said how long
@@ -15,7 +16,8 @@ TTSError
         ├── WrongKey         the key is missing, wrong or lacks a permission
         ├── ContentRefused   the provider will not speak this content
         ├── RequestRefused   it finds the request wrong (any other HTTP 4xx)
-        └── NotAudio         it answered, but not with the sound that was asked for
+        ├── NotAudio         it answered, but not with the sound that was asked for
+        └── BreakerOpen      it failed lately and is not asked now; says why and how long
 """
 
 from __future__ import annotations
@@ -49,6 +51,10 @@ class InvalidSpeechRequest(TTSError, ValueError):
 
 class SpeechTimeout(TTSError, TimeoutError):
     """The caller's wait is over. The call goes on, and its clip is stored."""
+
+
+class NotCached(TTSError):
+    """The clip is in no tier, and no provider may be asked."""
 
 
 class ProviderError(TTSError):
@@ -127,3 +133,10 @@ class NotAudio(FinalError):
     """The line broke before the answer's end."""
     until: datetime | None = None
     """The provider is not asked again before; None: it has not been remembered."""
+
+
+class BreakerOpen(FinalError):
+    """The provider is not asked now, as it failed lately; `retry_after` says for how long."""
+
+    kind: str = ""
+    """How the call ended that opened the breaker: quota_spent, provider_down, ..."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from audiocache.entries import Recording
 from tts import attempts
 from tts.admission import admit
+from tts.breaker import breaker_of
 from tts.deadline import Deadline
 from tts.limits import CallLimits
 from tts.providers.base import MissingExtra, Provider
@@ -73,7 +74,8 @@ def _again(provider: Provider) -> Again:
         raise MissingExtra("Asking a provider again needs: pip install 'django-audiocache[tts]'")
     from tts.retry import retried
 
-    return retried
+    breaker = breaker_of(provider)
+    return lambda call, *until: retried(lambda: breaker.guarded(call), *until)
 
 
 def _attempt(call: _Call, number: int) -> Recording:

@@ -1,47 +1,43 @@
 """TTSService: the straight line from a request to its speech.
 
 request -> complete -> clip -> cache -> (miss) one flight -> provider -> admission -> stored
+When the provider fails: -> an older clip, else -> the fallbacks
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Unpack
 
 from django.core.exceptions import ImproperlyConfigured
 
 from audiocache.cache import MultiTierAudioCache
-from audiocache.entries import AudioEntry, Clip, Recording, as_audio
-from audiocache.exceptions import WaitExpired
+from audiocache.entries import Clip, Recording, as_audio
 from audiocache.forks import RenewedLock
-from audiocache.streams import Broadcast
 from audiocache.verbs import Pairs
 from tts.conf import TTSConfig
-from tts.exceptions import SpeechNotConfigured, SpeechTimeout
-from tts.formats import content_type_of
-from tts.limits import CallLimits
-from tts.making import make
-from tts.prepared import Prepared, PreparedRequests
+from tts.deadline import Deadline
+from tts.exceptions import SpeechNotConfigured
+from tts.fallback import Asked, Fallbacks
+from tts.outages import FAILURES
+from tts.prepared import Prepared
 from tts.providers import build_provider
 from tts.providers.base import Provider
-from tts.quarantine import Limits
-from tts.relay import Relay
+from tts.speaker import Speaker
 from tts.speech import Speech, SpeechFields, SpeechRequest
-from tts.streaming import AsyncSpeechStream, SpeechStream, Wanted
+from tts.streaming import AsyncSpeechStream, SpeechStream
+from tts.wanted import Wanted
 
 logger = logging.getLogger(__name__)
 
-Make = Callable[[], Recording]
 
-
-class TTSService:
+class TTSService(Speaker):
     """Text to speech through the cache. Safe under threads and tasks.
 
-    All that speaks raises InvalidSpeechRequest, SpeechNotConfigured, SpeechTimeout or a
-    ProviderError.
+    All that speaks raises InvalidSpeechRequest, SpeechNotConfigured, SpeechTimeout, NotCached
+    or a ProviderError.
     """
 
     def __init__(
@@ -51,9 +47,11 @@ class TTSService:
         cache: MultiTierAudioCache | None = None,
         provider: Provider | None = None,
     ) -> None:
+        super().__init__()
         self.config = TTSConfig.load() if config is None else config
+        self.patience = self.config.patience
+        """Seconds for which a caller waits before he turns to the fallbacks."""
         self._cache = cache
-        self._prepared = PreparedRequests(self.complete)
         if provider is not None:
             self.provider = provider
 
@@ -63,9 +61,10 @@ class TTSService:
         return build_provider(self.config)
 
     @cached_property
-    def limits(self) -> CallLimits:
-        """How many calls the provider gets at once, from all processes."""
-        return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
+    def fallbacks(self) -> Fallbacks:
+        """The other providers, each before the same cache."""
+        configs = map(self.config.with_fallback, self.config.fallbacks)
+        return Fallbacks(self, [TTSService(config, cache=self._cache) for config in configs])
 
     @property
     def cache(self) -> MultiTierAudioCache:
@@ -76,23 +75,35 @@ class TTSService:
 
     async def synthesize(self, request: SpeechRequest, *, namespace: str = "") -> Speech:
         """The speech of a request; a caller who leaves does not stop what was begun."""
-        return Speech(await self._find_or_make(request, namespace))
+        prepared = self._prepared.of(request, namespace)
+        try:
+            return Speech(await self.find_or_make(prepared, self.patience))
+        except FAILURES as error:
+            if not self.fallbacks.may_answer(request, error):
+                raise
+            return await self.fallbacks.aspeak(self.asked(request, prepared, namespace), error)
 
     def synthesize_sync(self, request: SpeechRequest, *, namespace: str = "") -> Speech:
         """See `synthesize`."""
-        return Speech(self._find_or_make_sync(request, namespace))
+        prepared = self._prepared.of(request, namespace)
+        try:
+            return Speech(self.find_or_make_sync(prepared, self.patience))
+        except FAILURES as error:
+            if not self.fallbacks.may_answer(request, error):
+                raise
+            return self.fallbacks.speak(self.asked(request, prepared, namespace), error)
 
     async def synthesize_text(
         self, text: str, *, namespace: str = "", **how: Unpack[SpeechFields]
     ) -> bytes:
         """The audio of a text; what is not given is the provider's or the settings' default."""
-        return (await self._find_or_make(SpeechRequest(text, **how), namespace)).audio
+        return (await self.synthesize(SpeechRequest(text, **how), namespace=namespace)).audio
 
     def synthesize_text_sync(
         self, text: str, *, namespace: str = "", **how: Unpack[SpeechFields]
     ) -> bytes:
         """See `synthesize_text`."""
-        return self._find_or_make_sync(SpeechRequest(text, **how), namespace).audio
+        return self.synthesize_sync(SpeechRequest(text, **how), namespace=namespace).audio
 
     def stream(self, request: SpeechRequest, *, namespace: str = "") -> AsyncSpeechStream:
         """The audio in pieces, for `async for`: heard as the provider sends it.
@@ -131,6 +142,11 @@ class TTSService:
         stored = self.cache.store_many(list(self._recorded(pairs, namespace)))
         return sum(taken > 0 for _, taken in stored)
 
+    def get_provider_stats(self) -> list[dict[str, Any]]:
+        """Of this process, the provider first and then its fallbacks; see docs/outages.md."""
+        services = [self, *self.fallbacks.services]
+        return [service.outages.snapshot() for service in services if service.is_enabled()]
+
     def get_cache_stats(self) -> dict[str, Any]:
         """The cache's `get_comprehensive_stats()`."""
         return self.cache.get_comprehensive_stats()
@@ -143,66 +159,18 @@ class TTSService:
         """Give the provider's connections back; the cache is closed by its owner."""
         if "provider" in self.__dict__:
             self.provider.close()
+        if "fallbacks" in self.__dict__:
+            self.fallbacks.close()
 
-    # The straight line, once for each way of waiting
+    def asked(self, request: SpeechRequest, prepared: Prepared, namespace: str) -> Asked:
+        """For the fallbacks, who have what is left when the first one took its whole time."""
+        left = self.config.timeout - self.patience
+        return Asked(request, prepared, namespace, Deadline.after(left))
 
-    async def _find_or_make(self, request: SpeechRequest, namespace: str) -> AudioEntry:
-        clip, make = self._prepare(request, namespace)
-        wait = asyncio.timeout(self.config.timeout)
-        try:
-            async with wait:
-                return await self.cache.afind_or_create(clip, make)
-        except TimeoutError:
-            if not wait.expired():
-                raise
-            raise self._too_late() from None
-
-    def _find_or_make_sync(self, request: SpeechRequest, namespace: str) -> AudioEntry:
-        clip, make = self._prepare(request, namespace)
-        if not self.provider.remote:
-            return self.cache.find_or_create(clip, make)
-        try:
-            return self.cache.find_or_begin(clip, make, self.config.timeout)
-        except WaitExpired:
-            raise self._too_late() from None
-
-    def _prepare(self, request: SpeechRequest, namespace: str) -> tuple[Clip, Make]:
-        prepared = self._prepared.of(request, namespace)
-        return prepared.clip, lambda: self._make(prepared)
+    # Inside
 
     def _wanted(self, request: SpeechRequest, namespace: str) -> Wanted:
-        prepared = self._prepared.of(request, namespace)
-        return Wanted(
-            cache=self.cache,
-            clip=prepared.clip,
-            content_type=content_type_of(prepared.request.audio_format or ""),
-            make=lambda broadcast: self._make(prepared, broadcast),
-            timeout=self.config.timeout,
-            too_late=self._too_late,
-        )
-
-    def _make(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
-        """Ask the provider, unless its answer was refused lately.
-
-        Its time begins now, however long this waited for a thread.
-        """
-        heard = broadcast if self.provider.streams else None
-        relay = Relay(self.provider, heard) if heard else None
-
-        def make_it() -> Recording:
-            limits = self.limits if self.provider.remote else None
-            return make(self.provider, prepared.request, self.config.timeout, limits, relay)
-
-        if not self.provider.remote:
-            return make_it()
-        from tts.refusals import refusals_of  # stands on the models
-
-        return refusals_of(self.cache, Limits.of(self.config)).guarded(prepared.clip, make_it)
-
-    def _too_late(self) -> SpeechTimeout:
-        return SpeechTimeout(
-            f"no speech within TTS_TIMEOUT ({self.config.timeout} s); it is stored when it comes"
-        )
+        return Wanted(self, request, self._prepared.of(request, namespace), namespace)
 
     def _recorded(self, pairs: Pairs, namespace: str) -> Iterator[tuple[Clip, Recording]]:
         items = pairs.items() if hasattr(pairs, "items") else pairs

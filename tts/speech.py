@@ -148,6 +148,8 @@ class Speech:
     """The answer to a request: the sound, where it was found, and what is known of it."""
 
     entry: AudioEntry
+    fallback: bool = False
+    """Another provider spoke, as the first one could not; `provider` says which."""
 
     @property
     def audio(self) -> bytes:
@@ -168,6 +170,11 @@ class Speech:
     def tier(self) -> str:
         """Who answered: memory, persistent, distributed or provider."""
         return PROVIDER if self.entry.tier == ORIGIN else self.entry.tier
+
+    @property
+    def provider(self) -> str:
+        """The name of the provider that spoke."""
+        return self.entry.label("provider")
 
     @property
     def stale(self) -> bool:

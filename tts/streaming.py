@@ -9,37 +9,24 @@ for the provider's reading, for other listeners, and for what is stored.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Generator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from audiocache.cache import MultiTierAudioCache
-from audiocache.entries import AudioEntry, Clip, Recording
+from audiocache.entries import AudioEntry, Recording
 from audiocache.flights import FlightAbandoned
 from audiocache.streams import Broadcast, Channels, Turn, pieces_of
 from tts.deadline import Deadline
-from tts.exceptions import SpeechTimeout
+from tts.outages import FAILURES
 from tts.speech import Speech
+from tts.wanted import Wanted
 
 R = TypeVar("R")
 
 Steps = Generator[bytes | Future[Any], None, R]
 """Pieces to hand out, and futures to wait for before the next step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a listener asks for."""
-
-    cache: MultiTierAudioCache
-    clip: Clip
-    content_type: str
-    make: Callable[[Broadcast], Recording]
-    timeout: float
-    """Seconds that a listener waits for the next piece, all waits together."""
-    too_late: Callable[[], SpeechTimeout]
 
 
 class _Listening:
@@ -51,7 +38,8 @@ class _Listening:
         self._broadcast: Broadcast | None = None
         self._steps: Steps[None] | None = None
         self._first = b""
-        self._deadline = Deadline.after(wanted.timeout)
+        self._heard = 0
+        self._deadline = Deadline.after(wanted.patience)
         self.speech: Speech | None = None
         """All that is known of it: of a stored clip before its first piece, else at the end."""
         self.joined = False
@@ -75,19 +63,22 @@ class _Listening:
         self._steps.close()
 
     def _way(self, entry: AudioEntry | None) -> Steps[None]:
-        heard = 0
         while entry is None:
-            outcome, heard = yield from self._follow(self._begin())
+            outcome = yield from self._follow(self._begin())
             try:
                 made = outcome.result()
             except FlightAbandoned:
-                if heard or not self.joined:
+                if self._heard or not self.joined:
                     raise
                 continue
             entry = yield from self._told(made)
-        self.speech = Speech(entry)
-        if not heard:
-            yield from pieces_of(entry.audio)
+        yield from self._rest(Speech(entry))
+
+    def _rest(self, speech: Speech) -> Steps[None]:
+        """All of it, unless it was heard while it came."""
+        self.speech = speech
+        if not self._heard:
+            yield from pieces_of(speech.audio)
 
     def _begin(self) -> Future[AudioEntry]:
         """Make it, or join its making."""
@@ -102,24 +93,29 @@ class _Listening:
         broadcast.whole = True
         return recording
 
-    def _follow(self, flight: Future[AudioEntry]) -> Steps[tuple[Future[AudioEntry], int]]:
-        """What can be heard; then the outcome, and how many bytes were heard.
+    def _follow(self, flight: Future[AudioEntry]) -> Steps[Future[AudioEntry]]:
+        """What can be heard; then the outcome.
 
         The outcome is that of the broadcast, where there is one: its pieces and its end
         belong together, whichever flight was joined.
         """
-        self._broadcast, heard = None, 0
+        self._broadcast = None
         while True:
             turn, landed = self._channel.turn, flight.done()
             self._broadcast = broadcast = self._broadcast or self._channel.broadcast
             outcome = broadcast.outcome if broadcast else (flight if landed else None)
-            if broadcast and (piece := broadcast.read(heard)):
-                heard += len(piece)
+            if broadcast and (piece := broadcast.read(self._heard)):
+                self._hear(piece)
                 yield piece
             elif outcome:
-                return outcome, heard
+                return outcome
             else:
                 yield turn
+
+    def _hear(self, piece: bytes) -> None:
+        if not self._heard:  # nobody else is asked any more
+            self._deadline.extend(self._wanted.timeout - self._wanted.patience)
+        self._heard += len(piece)
 
     def _told(self, made: AudioEntry) -> Steps[AudioEntry | None]:
         """The entry as it is told to this listener; None: it was another rendition."""
@@ -147,9 +143,23 @@ class SpeechStream(_Listening):
         if self._first:
             piece, self._first = self._first, b""
             return piece
+        try:
+            return self._next()
+        except FAILURES as error:
+            if self._heard:
+                raise
+            self._steps = self._rest(self._wanted.instead(error))
+        return self._next()
+
+    def ready(self) -> Self:
+        """Wait for the first piece: an error that comes before it is raised here."""
+        self._first = self._first or next(self, b"")
+        return self
+
+    def _next(self) -> bytes:
         if self._steps is None:
-            self._deadline = Deadline.after(self._wanted.timeout)
-            self._steps = self._way(self._wanted.cache.find(self._wanted.clip))
+            self._deadline = Deadline.after(self._wanted.patience)
+            self._steps = self._way(self._wanted.found())
         for step in self._steps:
             if isinstance(step, bytes):
                 return step
@@ -157,11 +167,6 @@ class SpeechStream(_Listening):
                 self._overdue()
                 break
         raise StopIteration
-
-    def ready(self) -> Self:
-        """Wait for the first piece: an error that comes before it is raised here."""
-        self._first = self._first or next(self, b"")
-        return self
 
 
 class AsyncSpeechStream(_Listening):
@@ -175,10 +180,23 @@ class AsyncSpeechStream(_Listening):
         if self._first:
             piece, self._first = self._first, b""
             return piece
+        try:
+            return await self._next()
+        except FAILURES as error:
+            if self._heard:
+                raise
+            self._steps = self._rest(await self._wanted.ainstead(error))
+        return await self._next()
+
+    async def ready(self) -> Self:
+        """Wait for the first piece: an error that comes before it is raised here."""
+        self._first = self._first or await anext(self, b"")
+        return self
+
+    async def _next(self) -> bytes:
         if self._steps is None:
-            self._deadline = Deadline.after(self._wanted.timeout)
-            found = await self._in_time(self._wanted.cache.afind(self._wanted.clip))
-            self._steps = self._way(found)
+            self._deadline = Deadline.after(self._wanted.patience)
+            self._steps = self._way(await self._in_time(self._wanted.afound()))
         for step in self._steps:
             if isinstance(step, bytes):
                 return step
@@ -187,11 +205,6 @@ class AsyncSpeechStream(_Listening):
             if not step.done():
                 break
         raise StopAsyncIteration
-
-    async def ready(self) -> Self:
-        """Wait for the first piece: an error that comes before it is raised here."""
-        self._first = self._first or await anext(self, b"")
-        return self
 
     async def _in_time(self, awaited: Awaitable[R]) -> R | None:
         """None when it came too late and need not have come."""

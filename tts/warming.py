@@ -7,13 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tts.exceptions import QuotaSpent, SpeechNotConfigured, TTSError, WrongKey
+from tts.exceptions import (
+    BreakerOpen,
+    NotCached,
+    QuotaSpent,
+    SpeechNotConfigured,
+    TTSError,
+    WrongKey,
+)
 from tts.limits import warming
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
-HOPELESS: Final = (SpeechNotConfigured, QuotaSpent, WrongKey)
+HOPELESS: Final = (SpeechNotConfigured, NotCached, QuotaSpent, WrongKey, BreakerOpen)
 """After one of these every further phrase would fail too."""
+
+STALE: Final = "Stale"
+"""Counted where an older clip was all there was: the provider failed."""
 
 
 @dataclass(slots=True)
@@ -69,14 +79,21 @@ def _warm_one(speaker: TTSService, request: SpeechRequest, namespace: str, resul
             result.skipped += 1
             return
         with warming():
-            speaker.synthesize_sync(complete, namespace=namespace)
-        result.stored += 1
+            spoken = speaker.synthesize_sync(complete, namespace=namespace)
+        if spoken.stale:
+            _failed(result, STALE)
+        else:
+            result.stored += 1
     except TTSError as error:
         kind = type(error).__name__
-        result.failed += 1
-        result.errors[kind] += 1
+        _failed(result, kind)
         if isinstance(error, HOPELESS):
             result.stopped_by = kind
+
+
+def _failed(result: Warming, kind: str) -> None:
+    result.failed += 1
+    result.errors[kind] += 1
 
 
 def stored_phrases() -> Iterator[SpeechRequest]:

@@ -167,12 +167,12 @@ def test_a_stale_entry_is_kept_but_no_verb_sees_it(
     assert cache.get_many(["Hello"]) == {}
     assert not cache.has("Hello")
     assert counts(cache, "hits") == (0, 0, 0)
-    stale = cache.ladder.stale(cache.clip("Hello"))
+    stale = cache.find_stale(cache.clip("Hello"))
     assert stale is not None
     assert (stale.audio, stale.stale) == (WAV, True)
     assert counts(cache, "stale") == (1, 0, 0)
     clock.now += HOUR
-    assert cache.ladder.stale(cache.clip("Hello")) is None
+    assert cache.find_stale(cache.clip("Hello")) is None
 
 
 def test_cleaning_up_tells_how_many_left_each_tier(cache: Cache, clock: FakeClock) -> None:

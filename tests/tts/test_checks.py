@@ -33,6 +33,44 @@ def _no_debug(settings: Any) -> None:
         ({"PROVIDER": "tone", "OPTIONS": {"x": 1}}, ["tts.E005"], "TTS_OPTIONS"),
         ({"PROVIDER": "espeak", "LANGUAGE": "qq"}, ["tts.E005"], "TTS_LANGUAGE"),
         ({"PROVIDER": "tone", "TIMEOUT": 1}, ["tts.W001"], "TTS_TIMEOUT"),
+        ({"PROVIDER": "tone", "CACHE_ONLY": True, "FALLBACKS": ["espeak"]}, [], ""),
+        ({"PROVIDER": "tone", "CACHE_ONLY": "perhaps"}, ["tts.E001"], "TTS_CACHE_ONLY"),
+        ({"PROVIDER": "tone", "STALE_SECONDS": -1}, ["tts.E001"], "TTS_STALE_SECONDS"),
+        ({"PROVIDER": "tone", "FALLBACK_AFTER": 30}, ["tts.E001"], "TTS_FALLBACK_AFTER.*TIMEOUT"),
+        ({"PROVIDER": "tone", "FALLBACKS": [3]}, ["tts.E001"], "TTS_FALLBACKS.*name or a dict"),
+        ({"PROVIDER": "tone", "FALLBACKS": [{}]}, ["tts.E001"], "TTS_FALLBACKS.*PROVIDER"),
+        (
+            {"PROVIDER": "tone", "FALLBACKS": [{"PROVIDER": "tone", "VOICES": "x"}]},
+            ["tts.E001"],
+            "TTS_FALLBACKS.*'VOICE'",
+        ),
+        (
+            {"PROVIDER": "tone", "FALLBACKS": [{"PROVIDER": "tone", "TIMEOUT": "soon"}]},
+            ["tts.E001"],
+            "TTS_FALLBACKS.*TTS_TIMEOUT",
+        ),
+        (
+            {"PROVIDER": "tone", "FALLBACKS": ["espeak", "elevenlabs", "nobody"]},
+            ["tts.E002", "tts.E003"],
+            "TTS_FALLBACKS, 2 .elevenlabs.: TTS_API_KEY",
+        ),
+        ({"API_KEY": "k", "FALLBACKS": ["espeak"]}, [], ""),
+        ({"API_KEY": "k", "FORMAT": "mp3", "FALLBACKS": ["espeak"]}, ["tts.W002"], "audio_format"),
+        (
+            {"API_KEY": "k", "FALLBACKS": [{"PROVIDER": "elevenlabs", "API_KEY": "another"}]},
+            [],
+            "",
+        ),
+        (
+            {
+                "API_KEY": "k",
+                "FALLBACKS": [
+                    {"PROVIDER": "elevenlabs", "API_KEY": "k", "BASE_URL": "https://a.example"}
+                ],
+            },
+            ["tts.W003"],
+            "same keys",
+        ),
         ({"PROVIDER": "tone", "TIMEOUT": 600}, ["tts.W001"], "TTS_TIMEOUT"),
     ],
 )

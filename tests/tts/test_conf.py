@@ -138,3 +138,30 @@ def test_blank_is_not_set() -> None:
     config = TTSConfig(api_key=" ", voice="", options=None)  # type: ignore[arg-type]
     assert (config.api_key, config.voice, config.options) == (None, None, {})
     assert hash(config) == hash(TTSConfig())
+
+
+def test_fallbacks_are_names_dicts_or_a_list_in_the_environment(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTS_FALLBACKS", "OpenAI, mysite.Speech")
+    assert [one.provider for one in TTSConfig.load().fallbacks] == ["openai", "mysite.Speech"]
+    settings.TTS = {"FALLBACKS": ["espeak", {"PROVIDER": "openai", "API_KEY": "secret"}]}
+    config = TTSConfig.load()
+    assert [one.provider for one in config.fallbacks] == ["espeak", "openai"]
+    assert config.fallbacks[1].api_key == "secret"
+    assert "secret" not in repr(config) + str(config.masked())
+    assert hash(config)
+
+
+def test_a_fallbacks_wrong_key_is_not_repeated() -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        TTSConfig(fallbacks=[{"PROVIDER": "openai", "API_KEY": ["secret"]}])  # type: ignore[arg-type]
+    assert "TTS_API_KEY" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_with_fallbacks_the_first_provider_has_half_of_the_time() -> None:
+    espeak = (TTSConfig(provider="espeak"),)
+    assert TTSConfig(timeout=10).patience == 10
+    assert TTSConfig(timeout=10, fallbacks=espeak).patience == 5
+    assert TTSConfig(timeout=10, fallback_after=2, fallbacks=espeak).patience == 2

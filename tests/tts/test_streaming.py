@@ -428,12 +428,17 @@ def test_it_is_asked_again_when_a_cut_one_was_heard_by_nobody() -> None:
     ],
 )
 def test_what_is_no_sound_is_heard_by_nobody(reply: Reply, kind: type[Exception]) -> None:
-    with vendor(reply) as (service, _), without_waits():
-        with pytest.raises(kind):
-            service.stream_sync(REQUEST).ready()
-        with pytest.raises(kind):
-            asyncio.run(service.stream(REQUEST).ready())
-        assert stored(service) is None
+    def in_a_thread(service: TTSService) -> object:
+        return service.stream_sync(REQUEST).ready()
+
+    def in_a_task(service: TTSService) -> object:
+        return asyncio.run(service.stream(REQUEST).ready())
+
+    for ready in (in_a_thread, in_a_task):
+        with vendor(reply) as (service, _), without_waits():
+            with pytest.raises(kind):
+                ready(service)
+            assert stored(service) is None
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])

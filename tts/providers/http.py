@@ -79,7 +79,8 @@ class HttpProvider(Provider):
         super().__init__(config)
         from tts.providers.wire import Wire  # stands on the extra
 
-        self.check_access()
+        if not config.cache_only:  # else there are no calls to have a key for
+            self.check_access()
         self._wire = Wire(self.name, config.proxy)
 
     def check_access(self) -> None:

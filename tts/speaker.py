@@ -1,0 +1,130 @@
+"""One provider before the cache: its clips are found, or made once; while it fails, older ones.
+
+A service is one, and so is each of its fallbacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+from audiocache.cache import MultiTierAudioCache
+from audiocache.entries import AudioEntry, Recording
+from audiocache.exceptions import WaitExpired
+from audiocache.streams import Broadcast
+from tts.conf import TTSConfig
+from tts.exceptions import SpeechTimeout
+from tts.limits import CallLimits
+from tts.making import make
+from tts.outages import FAILURES, Outages
+from tts.prepared import Prepared, PreparedRequests
+from tts.providers.base import Provider
+from tts.quarantine import Limits
+from tts.relay import Relay
+from tts.speech import SpeechRequest
+
+
+class Speaker(ABC):
+    """What a provider and the cache do together, however one waits."""
+
+    config: TTSConfig
+
+    def __init__(self) -> None:
+        self._prepared = PreparedRequests(self.complete)
+
+    @property
+    @abstractmethod
+    def provider(self) -> Provider:
+        """Who speaks."""
+
+    @property
+    @abstractmethod
+    def cache(self) -> MultiTierAudioCache:
+        """Where clips are."""
+
+    @abstractmethod
+    def complete(self, request: SpeechRequest) -> SpeechRequest:
+        """The request with every field filled and checked."""
+
+    @cached_property
+    def outages(self) -> Outages:
+        """Whether the provider is asked, and what is served when it fails."""
+        return Outages(self.config, self.provider)
+
+    @cached_property
+    def limits(self) -> CallLimits:
+        """How many calls the provider gets at once, from all processes."""
+        return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
+
+    def prepared(self, request: SpeechRequest, namespace: str) -> Prepared:
+        """The request complete, and its clip. Raises InvalidSpeechRequest."""
+        return self._prepared.of(request, namespace)
+
+    async def find_or_make(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        """The clip within `seconds`: found, made, or an older one. Asks no fallback."""
+        clip = prepared.clip
+        if self.outages.quiet(clip) and (entry := await self.outages.afound(self.cache, clip)):
+            return entry
+        try:
+            return await self._ask(prepared, seconds)
+        except FAILURES as error:
+            if (entry := await self.outages.aolder(self.cache, clip, error)) is None:
+                raise
+            return entry
+
+    def find_or_make_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        """See `find_or_make`."""
+        clip = prepared.clip
+        if self.outages.quiet(clip) and (entry := self.outages.found(self.cache, clip)):
+            return entry
+        try:
+            return self._ask_sync(prepared, seconds)
+        except FAILURES as error:
+            if (entry := self.outages.older(self.cache, clip, error)) is None:
+                raise
+            return entry
+
+    async def _ask(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        wait = asyncio.timeout(seconds)
+        try:
+            async with wait:
+                return await self.cache.afind_or_create(prepared.clip, lambda: self.make(prepared))
+        except TimeoutError:
+            if not wait.expired():
+                raise
+            raise too_late(seconds) from None
+
+    def _ask_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        clip, make = prepared.clip, lambda: self.make(prepared)
+        if not self.provider.remote:
+            return self.cache.find_or_create(clip, make)
+        try:
+            return self.cache.find_or_begin(clip, make, seconds)
+        except WaitExpired:
+            raise too_late(seconds) from None
+
+    def make(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
+        """Ask the provider, unless its answer was refused lately; on a thread of ours.
+
+        Its time begins now, however long this waited for a thread.
+        """
+        heard = broadcast if self.provider.streams else None
+        relay = Relay(self.provider, heard) if heard else None
+
+        def make_it() -> Recording:
+            limits = self.limits if self.provider.remote else None
+            return make(self.provider, prepared.request, self.config.timeout, limits, relay)
+
+        if not self.provider.remote:
+            return make_it()
+        from tts.refusals import refusals_of  # stands on the models
+
+        return refusals_of(self.cache, Limits.of(self.config)).guarded(prepared.clip, make_it)
+
+
+def too_late(seconds: float) -> SpeechTimeout:
+    """A caller's wait is over."""
+    return SpeechTimeout(
+        f"no speech within {seconds:.1f} s (TTS_TIMEOUT); it is stored when it comes"
+    )

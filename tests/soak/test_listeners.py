@@ -180,7 +180,7 @@ def test_everybody_hears_one_sound_from_its_beginning(
         thread.start()
     for thread in threads:
         thread.join(SECONDS + 60)
-    service.cache._makers.close(lambda: None)
+    service.cache.close()
     assert provider.wrong == []
     assert min(listeners.seen[how] for how in ("ended", "failed", "left")) > SECONDS
     for text, sent in provider.sent.items():

@@ -68,7 +68,7 @@ def vendor(behave: Behaviour, timeout: float = 10) -> Iterator[tuple[TTSService,
 
 def stored(service: TTSService) -> bytes | None:
     """Once all that was begun has ended."""
-    service.cache._makers.close(lambda: None)
+    service.cache.close()
     entry = service.cache.find(service.complete(REQUEST).clip())
     return entry and entry.audio
 

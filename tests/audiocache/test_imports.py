@@ -27,9 +27,11 @@ PUBLIC = {
         "initialize_audio_cache",
     },
     "tts": {
+        "BreakerOpen",
         "FinalError",
         "InvalidSpeechRequest",
         "NotAudio",
+        "NotCached",
         "ProviderError",
         "Speech",
         "SpeechNotConfigured",

@@ -114,5 +114,5 @@ class Speaker(ABC):
 
 def _too_late(seconds: float) -> SpeechTimeout:
     return SpeechTimeout(
-        f"no speech within {seconds:.1f} s (TTS_TIMEOUT); it is stored when it comes"
+        f"no speech within {seconds:.3g} s of TTS_TIMEOUT; it is stored when it comes"
     )

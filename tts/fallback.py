@@ -6,7 +6,6 @@ what it spoke is found under its own name, and a second request pays nothing.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,6 +96,8 @@ class _Failures:
 
     def told(self) -> TTSError:
         """A copy: the error itself is shared by all who waited for the call."""
-        error = copy.copy(self._error)
+        kind = type(self._error)
+        error = kind.__new__(kind, *self._error.args)  # its __init__ may want more
+        error.__dict__.update(self._error.__dict__)
         error.__notes__ = [*getattr(error, "__notes__", ()), *self._notes]
         return error

@@ -59,8 +59,7 @@ class Outages:
         """Is the provider not to be asked for this clip now? Then only look for it."""
         if self.breaker.calm and not (self._resting or self._cache_only):
             return False  # as it nearly always is
-        until = self._resting.get(clip.source_key, 0.0)
-        return self._cache_only or self.breaker.refusal() is not None or self.clock() < until
+        return self._cache_only or self.breaker.refusal() is not None or self._rests(clip)
 
     def found(self, cache: MultiTierAudioCache, clip: Clip) -> AudioEntry | None:
         """What the tiers have, be it stale; None: the provider has to be asked after all.
@@ -91,6 +90,13 @@ class Outages:
         return {"provider": self._provider, **self.breaker.snapshot(), **numbers}
 
     # Inside
+
+    def _rests(self, clip: Clip) -> bool:
+        until = self._resting.get(clip.source_key, 0.0)
+        if self.clock() < until:
+            return True
+        self._resting.pop(clip.source_key, None)
+        return False
 
     def _kept(self, clip: Clip, entry: AudioEntry | None) -> AudioEntry | None:
         if entry is not None:

@@ -126,5 +126,5 @@ class Speaker(ABC):
 def too_late(seconds: float) -> SpeechTimeout:
     """A caller's wait is over."""
     return SpeechTimeout(
-        f"no speech within {seconds:.1f} s (TTS_TIMEOUT); it is stored when it comes"
+        f"no speech within {seconds:.3g} s of TTS_TIMEOUT; it is stored when it comes"
     )

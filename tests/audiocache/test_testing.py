@@ -173,6 +173,14 @@ def test_it_fails_with_an_instance_or_a_class(failure: Any) -> None:
         assert speak()
 
 
+def test_no_fallback_speaks_in_the_place_of_a_failure(settings: Any) -> None:
+    settings.TTS = {"PROVIDER": "tone", "FALLBACKS": ["espeak"]}
+    with override_speech(fail_with=TTSError("down")) as speech:
+        with pytest.raises(TTSError, match="down"):
+            speak()
+        assert len(speech) == 1
+
+
 def test_it_answers_given_audio() -> None:
     with override_speech(audio=sound("mp3", 1, "mine")) as speech:
         assert speak(audio_format="mp3") == speech.audio

@@ -54,7 +54,8 @@ def server() -> Iterator[Server]:
 
 def asking(server: Server, **given: Any) -> TTSConfig:
     vendor = {"provider": "elevenlabs", "api_key": elevenlabs.KEY, "base_url": server.url}
-    return TTSConfig(**{"timeout": 5} | vendor | given)
+    # Long enough for waits that the tests do not wait.
+    return TTSConfig(**{"timeout": 20} | vendor | given)
 
 
 def openai_fallback(server: Server, **given: Any) -> dict[str, Any]:

@@ -155,10 +155,10 @@ def test_the_place_of_a_killed_process_is_free_at_its_deadline(shared: dict[str,
             begin(holder)
             assert came.wait(20)
             holder.send_signal(signal.SIGKILL)
-            killed = time.monotonic()
             begin(next_one)
             assert next_one.communicate(timeout=60)[0] == "clips 1\n"
-        assert time.monotonic() - killed < 1 + 1 + 2  # its time, the margin, a new process' call
+        [waited] = server.waits
+        assert waited < 1 + 1 + 1.5  # its time, the margin, a busy machine
 
 
 class TestCallLimits:

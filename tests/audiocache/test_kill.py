@@ -111,7 +111,10 @@ def assert_all_whole(versions: dict[str, int], cache: MultiTierAudioCache, tier:
 
 def assert_sums_agree(table: PersistentTier) -> None:
     with connections[table._database.alias].cursor() as cursor:
-        cursor.execute("SELECT COUNT(*), SUM(LENGTH(audio)), SUM(size) FROM audiocache_entry")
+        cursor.execute(
+            "SELECT COUNT(*), COALESCE(SUM(LENGTH(audio)), 0), COALESCE(SUM(size), 0)"
+            " FROM audiocache_entry"
+        )
         rows, size, told = cursor.fetchone()
         if table.vendor == "sqlite":
             cursor.execute("PRAGMA integrity_check")

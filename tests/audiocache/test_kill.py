@@ -77,7 +77,7 @@ def until_all_put(files: list[Path], lines: int = 8) -> None:
 
 def kill_in_rounds(site: dict[str, Any], folder: Path, rounds: int) -> list[Said]:
     chance = random.Random(rounds)
-    said = []
+    said: list[Said] = []
     for number in range(rounds):
         with writers(site, folder, number) as files:
             until_all_put(files)

@@ -21,8 +21,7 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import TierBusy
 from audiocache.testing import Fault, Operation, corrupting, failing, losing_answers, with_faults
-from audiocache.tiers.persistent import PersistentTier
-from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
+from tests.audiocache.conftest import DATABASES, ON_SQLITE, NewCache, NewTier
 from tests.audiocache.model import Model, Name, Version, end_of
 from tests.audiocache.test_kill import assert_sums_agree
 from tests.factories import FakeClock
@@ -261,13 +260,14 @@ def options(name: Name) -> dict[str, Any]:
 
 
 @pytest.fixture
-def machine(new_cache: NewCache, new_tier: NewTier, clock: FakeClock) -> type[CacheMachine]:
+def machine(
+    new_cache: NewCache, new_tier: NewTier, clock: FakeClock, sql_kind: str
+) -> type[CacheMachine]:
     """On tiers that all its runs share, as their servers do."""
     faults = Faults()
-    lower = (new_tier("sqlite", max_bytes=0), new_tier("redis"))
+    lower = (new_tier(sql_kind, max_bytes=0), new_tier("redis"))
     tiers = [with_faults(tier, faults.of(tier.name)) for tier in lower]
     cache = new_cache(tiers=[new_tier("memory", max_entries=2), *tiers])
-    assert isinstance(lower[0], PersistentTier)
     return type("Machine", (CacheMachine,), {"cache": cache, "faults": faults, "clock": clock})
 
 
@@ -281,12 +281,13 @@ def run(machine: type[CacheMachine], examples: int, **more: Any) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("sql_kind", ["sqlite"])
 @ON_SQLITE
 def test_two_thousand_steps(machine: type[CacheMachine]) -> None:
     run(machine, EXAMPLES, derandomize=True)
 
 
 @pytest.mark.soak
-@ON_SQLITE
+@pytest.mark.parametrize("sql_kind", DATABASES)
 def test_many_steps_by_chance(machine: type[CacheMachine]) -> None:
     run(machine, LONG_EXAMPLES)

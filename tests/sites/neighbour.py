@@ -61,7 +61,12 @@ def work(round_: int, chance: random.Random) -> None:
 
 def main() -> None:
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+
+    def listen() -> None:
+        sys.stdin.readline()
+        stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     cache, chance, round_ = get_audio_cache(), random.Random(NAME), 0
     while not stop.is_set():
         round_ += 1

@@ -92,8 +92,6 @@ def _in_memory(wrapper: BaseDatabaseWrapper) -> bool:
 
 def close_files() -> None:
     """Before a fork, in the parent, which opens a file again in a millisecond."""
-    if not _open_files():
-        return
     _gate.shut()
     for wrapper in _open_files():
         if not (wrapper.in_atomic_block or _gate.holds(wrapper._thread_ident)):  # type: ignore[attr-defined]  # noqa: SLF001

@@ -244,14 +244,14 @@ def write():
         get_audio_cache().put(f"other {n % 50}", b"s" * 100_000)
     connections.close_all()
 
-writers = [in_thread(write) for _ in range(3)]
+writers = [in_thread(write) for _ in range(2)]
 
 def use():
-    for n in range(5):
+    for n in range(2):
         assert get_audio_cache().tiers["persistent"].get(get_audio_cache().put(f"child {n}", b"s"))
     assert get_audio_cache().recorder.performance()["errors"]["persistent"] == 0
 
-for _ in range(10):
+for _ in range(5):
     time.sleep(0.01)
     wait(forked(use))
 stop.set()

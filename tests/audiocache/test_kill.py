@@ -166,7 +166,7 @@ def test_no_clip_is_lost_in_a_file(tmp_path: Path, unblocked: None) -> None:
 
 @ON_POSTGRESQL
 def test_no_clip_is_lost_in_postgresql_and_redis(tmp_path: Path) -> None:
-    on_postgresql_and_redis(tmp_path, 2)
+    on_postgresql_and_redis(tmp_path, 1)
 
 
 @pytest.mark.soak

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 import weakref
-from types import TracebackType
-from typing import Protocol
+from collections.abc import Callable
+from types import ModuleType, TracebackType
+from typing import Final, Protocol
 
 
 class Forkable(Protocol):
@@ -50,9 +52,59 @@ class RenewedLock:
             self._lock = threading.RLock()
 
 
+_in_child: Final[list[Callable[[], None]]] = []
+
+
+def call_in_child(work: Callable[[], None]) -> None:
+    """Have `work()` called in every forked child, once, in the order of these calls."""
+    _in_child.append(work)
+
+
+def unannounced() -> bool:
+    """May this process be forked without being told before? Then it leaves nothing open.
+
+    It is a uWSGI master, which forks past Python and tells the children alone.
+    """
+    return _uwsgi is not None and _uwsgi.worker_id() == 0
+
+
 def _renew_all() -> None:
     for thing in list(_forkable):
         thing.after_fork()
 
 
-os.register_at_fork(after_in_child=_renew_all)
+class _Child:
+    """Notices, however it is told, that this is another process."""
+
+    process = os.getpid()
+
+    @classmethod
+    def begins(cls) -> None:
+        if cls.process != os.getpid():
+            cls.process = os.getpid()
+            for work in _in_child:
+                work()
+
+
+def _under_uwsgi() -> ModuleType | None:
+    """The module that uWSGI alone has, with our hook in it."""
+    try:
+        uwsgi = importlib.import_module("uwsgi")
+    except ImportError:
+        return None
+    if uwsgi.masterpid() and importlib.util.find_spec("uwsgidecorators"):
+        importlib.import_module("uwsgidecorators")  # it takes the hook for itself: before us
+    before: Callable[[], None] | None = getattr(uwsgi, "post_fork_hook", None)
+
+    def hook() -> None:
+        _Child.begins()
+        if before is not None:
+            before()
+
+    uwsgi.post_fork_hook = hook  # type: ignore[attr-defined]
+    return uwsgi
+
+
+_uwsgi: Final = _under_uwsgi()
+call_in_child(_renew_all)
+os.register_at_fork(after_in_child=_Child.begins)

@@ -2,20 +2,37 @@
 
 Two processes on one PostgreSQL socket read each other's answers, and closing it in the child
 ends the parent's session. SQLite remembers by process which locks it holds: a child with
-the memory of an open file takes none of its own, and others may change the file under it.
+the memory of an open file takes none of its own, and others may change the file under it, or
+it waits for ever for a writer that it does not have. So no thread has a file open while one
+forks; where that cannot be, in a transaction, the child does without the file.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
+import weakref
+from contextlib import AbstractContextManager, nullcontext
+from threading import get_ident
+from typing import Any, Final
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from audiocache.exceptions import TierUnavailable
+from audiocache.fork_gate import ForkGate
+from audiocache.forks import call_in_child
 
 _aliases: Final[set[str]] = set()
+_files: Final[dict[int, weakref.ref[BaseDatabaseWrapper]]] = {}
+"""SQLite connections of all threads. Not a WeakSet: a copy of a dict's values is one step."""
+_left_open: Final[dict[int, list[BaseDatabaseWrapper]]] = {}
+"""By thread that forks: what could not be closed. Held, for threads take theirs with them."""
+_lost: Final[set[str]] = set()
+"""Aliases whose file this process must not touch."""
 _kept: Final[list[object]] = []
 """What a child got from its parent: never used, and never closed by the garbage collector."""
+_gate: Final = ForkGate()
 
 
 def keep_apart(alias: str) -> None:
@@ -23,12 +40,47 @@ def keep_apart(alias: str) -> None:
     _aliases.add(alias)
 
 
+def in_use(wrapper: BaseDatabaseWrapper) -> AbstractContextManager[None]:
+    """Around each use of a connection of this thread's: no fork comes in between.
+
+    Raises TierUnavailable where this process inherited the open file.
+    """
+    if wrapper.alias in _lost:
+        raise TierUnavailable("its file was open in a transaction when this process was forked")
+    return _gate if wrapper.vendor == "sqlite" else nullcontext()
+
+
+def _note(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """A connection was opened, by whatever code; the ORM's statements are uses, too."""
+    if connection.vendor == "sqlite" and not _in_memory(connection):
+        number = id(connection)
+        _files[number] = weakref.ref(connection, lambda _: _files.pop(number, None))
+        if _statement not in connection.execute_wrappers:
+            connection.execute_wrappers.append(_statement)
+
+
+def _statement(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+    with _gate:
+        return execute(sql, params, many, context)
+
+
 def _open_here() -> list[BaseDatabaseWrapper]:
-    """Those of the thread that forks; no other lives on in the child."""
+    """Those of the thread that forks."""
     if not _aliases:  # Django may not even be configured
         return []
     own = (one for one in connections.all(initialized_only=True) if one.alias in _aliases)
     return [one for one in own if one.connection is not None and not _in_memory(one)]
+
+
+def _open_files() -> list[BaseDatabaseWrapper]:
+    """Those of all threads, but for the site's own, which other code reads row by row."""
+    known = (reference() for reference in list(_files.values()))
+    return [
+        one
+        for one in known
+        if one is not None and one.connection is not None and one.alias in _aliases
+        and (one.alias != DEFAULT_DB_ALIAS or one._thread_ident == get_ident())  # type: ignore[attr-defined]  # noqa: SLF001 - Django has no other word for it
+    ]  # fmt: skip
 
 
 def _in_memory(wrapper: BaseDatabaseWrapper) -> bool:
@@ -38,20 +90,37 @@ def _in_memory(wrapper: BaseDatabaseWrapper) -> bool:
     return bool(wrapper.is_in_memory_db())  # type: ignore[attr-defined]  # SQLite's wrapper has it
 
 
-def _close_files() -> None:
-    """In the parent, which opens the file again in a millisecond when it needs it."""
-    for wrapper in _open_here():
-        if wrapper.vendor == "sqlite" and not wrapper.in_atomic_block:
-            wrapper.close()
+def close_files() -> None:
+    """Before a fork, in the parent, which opens a file again in a millisecond."""
+    _gate.shut()
+    for wrapper in _open_files():
+        if not (wrapper.in_atomic_block or _gate.holds(wrapper._thread_ident)):  # type: ignore[attr-defined]  # noqa: SLF001
+            # Not the wrapper's own `close`: that is for its own thread, and for no event loop.
+            raw, wrapper.connection = wrapper.connection, None
+            raw.close()
+    _left_open[get_ident()] = _open_files()
 
 
-def _forget() -> None:
+def go_on() -> None:
+    """After a fork, in the parent."""
+    _left_open.pop(get_ident(), None)
+    _gate.open()
+
+
+def forget() -> None:
     """In the child: with the wrapper goes what it knows of the parent's transaction."""
+    _gate.open_in_child()
+    left_open = _left_open.get(get_ident()) or _open_files()
+    _left_open.clear()
+    _lost.update(wrapper.alias for wrapper in left_open)
     for wrapper in _open_here():
-        _kept.append(wrapper)
         del connections[wrapper.alias]
         # Django keeps pools by alias, for all threads.
         _kept.append(getattr(wrapper, "_connection_pools", {}).pop(wrapper.alias, None))
+        _kept.append(wrapper)
+    _kept.extend(left_open)
 
 
-os.register_at_fork(before=_close_files, after_in_child=_forget)
+connection_created.connect(_note)
+call_in_child(forget)
+os.register_at_fork(before=close_files, after_in_parent=go_on)

@@ -12,7 +12,7 @@ from django.core.files import locks
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
-from audiocache import legacy
+from audiocache import inherited, legacy
 from audiocache.database import in_memory, is_own_file
 from audiocache.forks import RenewedLock, renew_in_child
 from audiocache.legacy.target import Limits
@@ -47,11 +47,12 @@ def _prepare_file(connection: BaseDatabaseWrapper, path: Path, limits: Limits | 
     path.parent.mkdir(parents=True, exist_ok=True)
     with _turns.on(path.with_suffix(".lock")):
         legacy.set_aside(path)
-        if not path.exists() or not path.stat().st_size:
-            with connection.wrap_database_errors:
-                _create(path)
-        _migrate(connection)
-        legacy.adopt(path, connection.alias, limits)
+        with inherited.in_use(connection):
+            if not path.exists() or not path.stat().st_size:
+                with connection.wrap_database_errors:
+                    _create(path)
+            _migrate(connection)
+            legacy.adopt(path, connection.alias, limits)
 
 
 def _create(path: Path) -> None:

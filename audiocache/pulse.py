@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 from audiocache.forks import renew_in_child
+from audiocache.workers import finish_all
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,8 @@ class Pulse:
 
     def __init__(self) -> None:
         self._beats: list[_Beat] = []
+        self._owed = False
+        """It ran, here or in the parent: something may have been counted since."""
         self._thread: threading.Thread | None
         self._lock: threading.Lock
         self._wake: threading.Event
@@ -49,9 +54,11 @@ class Pulse:
         """End the thread and do all work once more, so that nothing counted is lost."""
         with self._lock:
             thread, self._thread = self._thread, None
+            owed, self._owed = self._owed, False
             self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=5)
+        if owed and thread is not threading.current_thread():
             for beat in list(self._beats):
                 self._do(beat)
 
@@ -68,6 +75,8 @@ class Pulse:
                     target=self._run, args=(self._wake,), name="audiocache-pulse", daemon=True
                 )
                 self._thread.start()
+                self._owed = True
+                _end_in_order()
 
     def _run(self, wake: threading.Event) -> None:
         while not wake.wait(self._pause()):
@@ -101,4 +110,20 @@ class Pulse:
 pulse = Pulse()
 """The pulse of this process."""
 
-atexit.register(pulse.stop)
+
+def finish(**_: object) -> None:
+    """The end of the process: calls under way are finished and stored, then all is flushed."""
+    finish_all()
+    pulse.stop()
+
+
+def _end_in_order() -> None:
+    """Children of `multiprocessing` and of Celery leave past what is registered at exit."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes and processes.parent_process():
+        import_module("multiprocessing.util").Finalize(None, finish, exitpriority=0)
+    if signals := sys.modules.get("celery.signals"):
+        signals.worker_process_shutdown.connect(finish)
+
+
+atexit.register(finish)

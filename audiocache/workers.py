@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final, Protocol, TypeVar
@@ -37,6 +38,7 @@ class Workers:
         self._lock: threading.Lock
         self.after_fork()
         renew_in_child(self)
+        _all.add(self)
 
     def submit(self, call: Callable[[], R]) -> Future[R]:
         """Run `call` on a thread of ours, in a copy of the caller's context."""
@@ -60,6 +62,11 @@ class Workers:
             gathering = threading.Barrier(len(threads))
             wait([pool.submit(_part, gathering, farewell, said) for _ in range(gathering.parties)])
         pool.shutdown(wait=True)
+
+    def finish(self) -> None:
+        """Wait for what runs and for what it starts meanwhile; the threads stay."""
+        while jobs := list(self._jobs):
+            wait(jobs)
 
     def _start(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -91,6 +98,15 @@ class Inline:
 
     def close(self, farewell: Callable[[], None]) -> None:
         """Nothing to end."""
+
+
+_all: Final[weakref.WeakSet[Workers]] = weakref.WeakSet()
+
+
+def finish_all() -> None:
+    """Wait for all that threads of ours have begun."""
+    for workers in list(_all):
+        workers.finish()
 
 
 def _enter(threads: set[int]) -> None:

@@ -4,6 +4,8 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from audiocache.asgi import with_shutdown
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
-application = get_asgi_application()
+application = with_shutdown(get_asgi_application())

@@ -7,7 +7,8 @@
     assert speech.texts == ["Hello"]
 
 The fixture `speech` is there for pytest with one line in the conftest.py at the top:
-`pytest_plugins = ["audiocache.testing"]`. See docs/testing.md. PYTEST_DONT_REWRITE, so that
+`pytest_plugins = ["audiocache.testing"]`. `faulty_tier` and `faulty_provider` make bad times.
+See docs/testing.md. PYTEST_DONT_REWRITE, so that
 it may be imported before pytest loads it.
 """
 
@@ -17,9 +18,36 @@ import sys
 from collections.abc import Iterator
 
 from audiocache.testing.calls import SpeechCalls
+from audiocache.testing.faults import (
+    at_random,
+    corrupting,
+    failing,
+    faulty_provider,
+    faulty_tier,
+    losing_answers,
+    slow,
+    stalling,
+    with_faults,
+)
+from audiocache.testing.faulty import Fault, Operation
 from audiocache.testing.override import OverrideSpeech, override_speech
 
-__all__ = ["OverrideSpeech", "SpeechCalls", "override_speech"]
+__all__ = [
+    "Fault",
+    "Operation",
+    "OverrideSpeech",
+    "SpeechCalls",
+    "at_random",
+    "corrupting",
+    "failing",
+    "faulty_provider",
+    "faulty_tier",
+    "losing_answers",
+    "override_speech",
+    "slow",
+    "stalling",
+    "with_faults",
+]
 
 # Only where pytest runs: a test run of Django does not load it.
 if "pytest" in sys.modules:

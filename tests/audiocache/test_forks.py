@@ -19,13 +19,13 @@ from django.db import connections
 from tests.audiocache.conftest import ON_POSTGRESQL, ON_SQLITE
 
 START = """
-import gc, json, os, signal, sys, threading, time
+import gc, json, os, signal, subprocess, sys, threading, time, traceback
 import django
 from django.conf import settings
 settings.configure(INSTALLED_APPS=["audiocache"], USE_TZ=True, **json.loads(sys.argv[1]))
 django.setup()
 from django.db import connections, transaction
-from audiocache import builder, database, get_audio_cache, own_file
+from audiocache import builder, database, get_audio_cache, own_file, pulse
 signal.alarm(30)
 
 def forked(work):
@@ -36,6 +36,8 @@ def forked(work):
         try:
             work()
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             gc.collect()
             os._exit(status)
@@ -100,6 +102,49 @@ with transaction.atomic(using=alias):
 still_works()
 """
 
+IN_A_TRANSACTION_ON_SQLITE = """
+import logging
+logging.disable()  # it is told once, rightly
+keys = fill()
+alias = database.default_alias()
+
+def use():
+    tier = get_audio_cache().tiers["persistent"]
+    assert get_audio_cache().get("phrase 1") == b"sound 1"  # from memory
+    get_audio_cache().put("of the child", b"sound")
+    assert get_audio_cache().get("never stored") is None
+    backends = get_audio_cache().get_comprehensive_stats()["backends"]
+    assert backends["persistent"]["available"] is False
+
+with transaction.atomic(using=alias):
+    get_audio_cache().put("in the transaction", b"sound")
+    wait(forked(use), forked(use))
+    still_works()
+assert get_audio_cache().tiers["persistent"].get(get_audio_cache().clip("in the transaction").key)
+assert not get_audio_cache().tiers["persistent"].get(get_audio_cache().clip("of the child").key)
+wait(forked(still_works))
+"""
+
+COUNTED = """
+import multiprocessing
+keys = fill()
+assert get_audio_cache().get_installation_stats()["memory.puts"] == 20
+
+def use():
+    assert get_audio_cache().get("phrase 1") == b"sound 1"  # memory, which the fork copied
+
+def leave():  # as an interpreter does
+    use()
+    pulse.finish()
+
+wait(*[forked(leave) for _ in range(3)])
+child = multiprocessing.get_context("fork").Process(target=fill)
+child.start()
+child.join()
+counts = get_audio_cache().get_installation_stats()
+assert (counts["memory.hits"], counts["memory.puts"]) == (3, 40), counts
+"""
+
 LOCKS = """
 holds, done = threading.Event(), threading.Event()
 
@@ -148,6 +193,71 @@ done.set()
 first.join()
 wait(*children)
 all_hits()
+"""
+
+OPEN_ELSEWHERE = """
+keys = fill()
+opened, done = threading.Event(), threading.Event()
+parted, closed = os.pipe(), os.pipe()
+path = connections[database.default_alias()].settings_dict["NAME"]
+
+def hold_open():
+    all_hits(1)
+    opened.set()
+    done.wait()
+    connections.close_all()
+
+holder = in_thread(hold_open)
+opened.wait()
+
+def use():
+    all_hits(1)
+    os.write(parted[1], b".")
+    os.read(closed[0], 1)  # this process alone has the file now
+    visit()
+    get_audio_cache().put("late", b"sound")
+    assert "late" in visit()
+
+def visit():
+    look = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(" \\
+        "'SELECT group_concat(text) FROM audiocache_entry').fetchone()[0])"
+    return subprocess.run([sys.executable, "-c", look, path], capture_output=True, text=True,
+                          check=True).stdout
+
+child = forked(use)
+os.read(parted[0], 1)
+done.set()
+holder.join()
+connections.close_all()
+os.write(closed[1], b".")
+wait(child)
+"""
+
+WRITTEN_ELSEWHERE = """
+keys = fill()
+stop = threading.Event()
+
+def write():
+    n = 0
+    while not stop.is_set():
+        n += 1
+        get_audio_cache().put(f"other {n % 50}", b"s" * 100_000)
+    connections.close_all()
+
+writers = [in_thread(write) for _ in range(2)]
+
+def use():
+    for n in range(2):
+        assert get_audio_cache().tiers["persistent"].get(get_audio_cache().put(f"child {n}", b"s"))
+    assert get_audio_cache().recorder.performance()["errors"]["persistent"] == 0
+
+for _ in range(5):
+    time.sleep(0.01)
+    wait(forked(use))
+stop.set()
+for writer in writers:
+    writer.join()
+still_works()
 """
 
 HELD_BY_THE_ONE_WHO_FORKS = """
@@ -199,6 +309,14 @@ def test_after_a_fork_parent_and_children_find_everything(
     run(SHARED, site(tmp_path), tmp_path)
 
 
+def test_a_child_of_a_transaction_in_a_file_does_without_the_file(tmp_path: Path) -> None:
+    run(IN_A_TRANSACTION_ON_SQLITE, on_sqlite(tmp_path), tmp_path)
+
+
+def test_what_children_counted_is_written_when_they_leave(tmp_path: Path) -> None:
+    run(COUNTED, on_sqlite(tmp_path), tmp_path)
+
+
 @ON_POSTGRESQL
 def test_a_child_is_not_in_the_transaction_of_its_parent(tmp_path: Path) -> None:
     run(IN_A_TRANSACTION, on_postgresql(tmp_path), tmp_path)
@@ -213,3 +331,12 @@ def test_a_child_does_not_wait_for_a_thread_that_it_does_not_have(
 
 def test_who_forks_while_it_holds_a_lock_gives_it_back_on_both_sides(tmp_path: Path) -> None:
     run(HELD_BY_THE_ONE_WHO_FORKS, on_sqlite(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "program", [OPEN_ELSEWHERE, WRITTEN_ELSEWHERE], ids=["open elsewhere", "written elsewhere"]
+)
+def test_a_child_has_locks_of_its_own_on_a_file_that_other_threads_use(
+    tmp_path: Path, program: str
+) -> None:
+    run(program, on_sqlite(tmp_path), tmp_path)

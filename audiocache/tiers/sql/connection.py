@@ -14,6 +14,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audiocache import inherited, own_file
+from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
 from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
 
@@ -78,14 +79,18 @@ class OwnConnection:
         connection = self.wrapper
         try:
             own_file.prepare(connection, self._limits)
-            connection.ensure_connection()
-            with connection.wrap_database_errors:
-                yield connection
+            with inherited.in_use(connection):
+                connection.ensure_connection()
+                with connection.wrap_database_errors:
+                    yield connection
         except CAUGHT as error:
             if not is_of_a_value(error):
                 self._recover(connection)
             # Without the driver's error, which a traceback in a log would quote.
             raise trouble_of(error, reading=reading) from None
+        finally:
+            if unannounced():
+                self.release()
 
     def _recover(self, connection: BaseDatabaseWrapper) -> None:
         """Begin anew next time: with another connection, and with a look at the file."""

@@ -1,0 +1,181 @@
+"""SIGKILL to writers in the middle of their puts: what had returned is there, and whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+
+from audiocache import CacheConfig, MultiTierAudioCache
+from audiocache.tiers.base import Tier
+from audiocache.tiers.persistent import PersistentTier
+from tests.audiocache.conftest import ON_POSTGRESQL, server_url
+
+ROOT = Path(__file__).parents[2]
+WRITER = ROOT / "tests" / "sites" / "putting.py"
+WRITERS = 3
+ROUNDS = 10 if os.environ.get("SOAK") == "short" else 30
+
+
+class Said(NamedTuple):
+    """What one writer told before it was killed."""
+
+    versions: dict[str, int]
+    """The last version of each text whose put returned."""
+    puts: int
+    flushed: int
+
+
+def said_in(path: Path) -> Said:
+    lines = [line.split() for line in path.read_text().splitlines()]
+    versions = {words[2]: int(words[1]) for words in lines if words[0] == "put"}
+    flushed = [int(words[1]) for words in lines if words[0] == "flushed"]
+    return Said(versions, max(versions.values()), max(flushed, default=0))
+
+
+@contextmanager
+def writers(site: dict[str, Any], folder: Path, number: int) -> Iterator[list[Path]]:
+    """Three of them; all are killed when the block ends."""
+    files = [folder / f"{number}-{name}" for name in range(WRITERS)]
+    started = [_writer(site, path) for path in files]
+    try:
+        yield files
+    finally:
+        for process in started:
+            process.kill()
+        for process in started:
+            assert process.communicate(timeout=10)[1] == b""
+
+
+def _writer(site: dict[str, Any], said: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SITE": json.dumps(site, default=str)}
+    with said.open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, str(WRITER), said.name], stdout=file, stderr=subprocess.PIPE,
+            cwd=said.parent, env=environment,
+        )  # fmt: skip
+
+
+def until_all_put(files: list[Path], lines: int = 8) -> None:
+    until = time.monotonic() + 60
+    while any(path.read_bytes().count(b"\n") < lines for path in files):
+        assert time.monotonic() < until, [path.read_text()[-200:] for path in files]
+        time.sleep(0.005)
+
+
+def kill_in_rounds(site: dict[str, Any], folder: Path, rounds: int) -> list[Said]:
+    chance = random.Random(rounds)
+    said: list[Said] = []
+    for number in range(rounds):
+        with writers(site, folder, number) as files:
+            until_all_put(files)
+            time.sleep(chance.uniform(0, 0.1))
+        said += map(said_in, files)
+    return said
+
+
+def check(said: list[Said], cache: MultiTierAudioCache) -> None:
+    for tier in cache.tiers.values():
+        if not tier.inline:
+            assert_all_whole({k: v for one in said for k, v in one.versions.items()}, cache, tier)
+    table = cache.tiers["persistent"]
+    assert isinstance(table, PersistentTier)
+    assert_sums_agree(table)
+    counted = cache.get_installation_stats()["persistent.puts"]
+    # A flush that returned is there; a put may have been counted that was not told any more.
+    assert sum(one.flushed for one in said) <= counted <= sum(one.puts + 1 for one in said)
+
+
+def assert_all_whole(versions: dict[str, int], cache: MultiTierAudioCache, tier: Tier) -> None:
+    """The version whose put returned, or the one that was being put."""
+    keys = {text: cache.clip(text).key for text in versions}
+    found = tier.get_many(list(keys.values()))
+    assert tier.counts["corrupt"] == 0
+    for text, version in versions.items():
+        name, stored, digest, body = found[keys[text]].audio.split(b"|", 3)
+        assert (name.decode(), int(stored) >= version) == (text, True)
+        assert hashlib.sha256(body).hexdigest() == digest.decode()
+
+
+def assert_sums_agree(table: PersistentTier) -> None:
+    with connections[table._database.alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*), COALESCE(SUM(LENGTH(audio)), 0), COALESCE(SUM(size), 0)"
+            " FROM audiocache_entry"
+        )
+        rows, size, told = cursor.fetchone()
+        if table.vendor == "sqlite":
+            cursor.execute("PRAGMA integrity_check")
+            assert cursor.fetchall() == [("ok",)]
+    stats = table.stats()
+    assert (stats["entry_count"], stats["total_size_bytes"], told) == (rows, size, size)
+
+
+def limits(**more: Any) -> dict[str, Any]:
+    """Nothing leaves for want of room."""
+    return {"PERSISTENT_MAX_SIZE": 0, "PERSISTENT_MAX_MB": 0, **more}
+
+
+def on_sqlite(folder: Path, rounds: int) -> None:
+    default = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "site.sqlite3")}
+    given = limits(BACKEND="sqlite", PERSISTENT_PATH=str(folder / "cache"))
+    said = kill_in_rounds({"DATABASES": {"default": default}, "AUDIOCACHE": given}, folder, rounds)
+    run_checks(said, given)
+
+
+def on_postgresql_and_redis(folder: Path, rounds: int) -> None:
+    known = connections["audiocache_pg"].settings_dict
+    names = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+    databases = {
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+        "audiocache_pg": {name: known[name] for name in names} | {"CONN_MAX_AGE": None},
+    }
+    given = limits(
+        PERSISTENT_DATABASE="audiocache_pg", REDIS_URL=server_url(),
+        REDIS_PREFIX=f"test-{uuid4().hex[:12]}",
+    )  # fmt: skip
+    said = kill_in_rounds({"DATABASES": databases, "AUDIOCACHE": given}, folder, rounds)
+    run_checks(said, given)
+
+
+def run_checks(said: list[Said], given: dict[str, Any]) -> None:
+    config = CacheConfig(**{name.lower(): value for name, value in given.items()})
+    cache = MultiTierAudioCache(config)
+    try:
+        check(said, cache)
+    finally:
+        cache.close()
+
+
+@pytest.mark.usefixtures("own_aliases")
+def test_no_clip_is_lost_in_a_file(tmp_path: Path, unblocked: None) -> None:
+    on_sqlite(tmp_path, 3)
+
+
+@ON_POSTGRESQL
+def test_no_clip_is_lost_in_postgresql_and_redis(tmp_path: Path) -> None:
+    on_postgresql_and_redis(tmp_path, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("own_aliases")
+def test_many_rounds_in_a_file(tmp_path: Path, unblocked: None) -> None:
+    on_sqlite(tmp_path, ROUNDS)
+
+
+@pytest.mark.soak
+@ON_POSTGRESQL
+def test_many_rounds_in_postgresql_and_redis(tmp_path: Path) -> None:
+    on_postgresql_and_redis(tmp_path, ROUNDS)

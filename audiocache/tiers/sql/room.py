@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Final
 
+from audiocache.exceptions import TierBusy
+from audiocache.gate import Gate
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.connection import OwnConnection
 
 EVICT_ROWS: Final = 64
 """Rows that one eviction deletes at most."""
+LOOKS: Final = 20
+"""Evictions of one turn at most."""
+LOOK_SECONDS: Final = 0.005
+"""After one in vain."""
+TURN_SECONDS: Final = 2.0
+"""A put waits so long for those of this process before it."""
+
+
+@cache
+def _turns_on(alias: str) -> Gate:
+    return Gate(1)
 
 
 class Room:
@@ -21,6 +38,30 @@ class Room:
         self.max_bytes = max_bytes
         self._database = database
         self._sql = sql
+
+    def turn(self) -> AbstractContextManager[None]:
+        """One put of the process at a time, with its evictions. Raises TierBusy.
+
+        Else sixteen threads bring in sixteen batches before the first of them evicts. First
+        come, first served: SQLite's own wait for a writer's turn is not fair.
+        """
+        if self._database.wrapper.vendor == "sqlite" or self.max_entries or self.max_bytes:
+            return _turn(_turns_on(self._database.alias))
+        return nullcontext()
+
+    def make(self, evicted: list[list[str]]) -> None:
+        """Evict until both limits hold, or only pins are left; adds the keys that left.
+
+        At most LOOKS times: after a limit was lowered, the next puts go on with it.
+        """
+        for _ in range(LOOKS):
+            ids = self.over()
+            if not ids:
+                break
+            gone = self._database.query(self._sql.delete_ids(len(ids)), ids)
+            evicted.append([key for key, _ in gone])
+            if not gone:  # another process evicts the same rows, or holds them
+                time.sleep(LOOK_SECONDS)
 
     def totals(self) -> tuple[int, int]:
         """Rows and bytes, from where they are maintained."""
@@ -44,3 +85,13 @@ class Room:
             ids.append(row_id)
             size -= row_size
         return ids
+
+
+@contextmanager
+def _turn(gate: Gate) -> Iterator[None]:
+    if not gate.enter(TURN_SECONDS):
+        raise TierBusy("other threads are writing")
+    try:
+        yield
+    finally:
+        gate.leave()

@@ -137,13 +137,12 @@ class MultiTierAudioCache(AsyncVerbs):
     def discard(self, clip: Clip, *, all_variants: bool = False) -> bool:
         """Remove a clip and the renditions made of it, or every variant of its text."""
         self._upkeep.ensure()
-        if all_variants:
-            field, value = "text_digest", clip.text_digest
-        else:
-            field, value = "source_key", clip.source_key
+        field = "text_digest" if all_variants else "source_key"
+        groups = clip.digests if all_variants else [clip.source_key]
         removed = self.ladder.remove([key for key in (clip.key, clip.legacy_key) if key])
-        removed = self.ladder.remove_group(field, value, clip.namespace) or removed
-        self._tell(signals.entry_removed, keys=[clip.key], field=field, value=value)
+        for value in groups:
+            removed = self.ladder.remove_group(field, value, clip.namespace) or removed
+        self._tell(signals.entry_removed, keys=[clip.key], field=field, value=groups[0])
         return removed
 
     # Many clips

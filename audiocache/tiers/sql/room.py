@@ -24,7 +24,7 @@ TURN_SECONDS: Final = 2.0
 
 
 @cache
-def _turns_on(alias: str) -> Gate:
+def _turns_on(_: str) -> Gate:
     return Gate(1)
 
 

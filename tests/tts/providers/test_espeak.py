@@ -128,6 +128,7 @@ class TestEspeakProvider(ProviderContract):
             ({"speed": 0.4}, "speed", "from 0.46 to 4"),
             ({"options": {"pitch": 100}}, "options.pitch", "from 0 to 99"),
             ({"options": {"pitch": 1.5}}, "options.pitch", "whole"),
+            ({"options": {"pitch": 10**400}}, "options.pitch", "from 0 to 99"),
             ({"options": {"pich": 1}}, "options", "pitch"),
         ],
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -149,13 +149,21 @@ class MultiTierAudioCache(AsyncVerbs):
 
     def find_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
         """Fresh entries by key: one round trip per tier."""
+        found, missing = self.sort_by_hand(clips)
+        return found | self.find_many_below(missing)
+
+    def sort_by_hand(self, clips: Iterable[Clip]) -> tuple[dict[str, AudioEntry], list[Clip]]:
+        """The fresh entries in memory by key, and the clips that are not there."""
         asked = {clip.key: clip for clip in clips}
         found = {key: entry for key, clip in asked.items() if (entry := self.ladder.at_hand(clip))}
-        missing = [clip for key, clip in asked.items() if key not in found]
-        if missing and not self.ladder.all_inline:
-            self._upkeep.ensure()
-            found |= self.ladder.below_many(missing)
-        return found
+        return found, [clip for key, clip in asked.items() if key not in found]
+
+    def find_many_below(self, missing: Sequence[Clip]) -> dict[str, AudioEntry]:
+        """Fresh entries by key from the tiers that may block."""
+        if not missing or self.ladder.all_inline:
+            return {}
+        self._upkeep.ensure()
+        return self.ladder.below_many(missing)
 
     def store_many(
         self, recorded: Iterable[tuple[Clip, Recording]]

@@ -116,12 +116,10 @@ class PersistentTier(Tier):
     def _take_in(
         self, batch: list[AudioEntry], only_missing: bool, refusals: list[TierError]
     ) -> set[str]:
-        """Store a batch and make room for it, so that the table never outgrows its limits by
-        more; who listens to evictions is told after the turn.
-        """
+        """Store a batch and make room for it, in one turn; who listens is told after it."""
         evicted: list[list[str]] = []
         try:
-            with self._room.turn():
+            with self._room.turn(len(batch)):
                 taken = self._store(batch, only_missing, refusals)
                 self._room.make(evicted)
             return taken
@@ -236,19 +234,11 @@ class PersistentTier(Tier):
 
     def stats(self) -> dict[str, Any]:
         """Totals, from where they are maintained, and limits."""
-        entries, size = self._room.totals()
-        return self.unknown_stats() | {"entry_count": entries, "total_size_bytes": size}
+        return self._room.stats()
 
     def unknown_stats(self) -> dict[str, Any]:
         """Type, limits and, for SQLite, the file."""
-        path = {"db_path": str(self._database.wrapper.settings_dict["NAME"])}
-        return {
-            "backend_type": self.vendor,
-            "entry_count": None,
-            "total_size_bytes": None,
-            "max_entries": self.max_entries or None,
-            "max_bytes": self.max_bytes or None,
-        } | (path if self.vendor == "sqlite" else {})
+        return self._room.unknown_stats()
 
     def check(self) -> None:
         """Ask for the totals. Raises TierError."""

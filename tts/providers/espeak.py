@@ -34,6 +34,8 @@ class EspeakProvider(Provider):
     """A voice is a file of espeak-ng (en-us, de, fr), a language tag, or either with a
     variant behind a plus sign: en-us+f3. `+f3` alone is the variant of the language's voice.
 
+    SSML may hold what `espeak_ssml` hands on; its pauses are at most 10 s.
+
     Below 80 words a minute (speed 0.46) the library would keep its pace without a word.
     """
 

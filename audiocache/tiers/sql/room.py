@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from audiocache.exceptions import TierBusy
 from audiocache.gate import Gate
@@ -21,6 +21,8 @@ LOOK_SECONDS: Final = 0.005
 """After one in vain."""
 TURN_SECONDS: Final = 2.0
 """A put waits so long for those of this process before it."""
+BATCH_TURN_SECONDS: Final = 10.0
+"""And one of many entries, such as warming's: no request waits for it."""
 
 
 @cache
@@ -39,14 +41,15 @@ class Room:
         self._database = database
         self._sql = sql
 
-    def turn(self) -> AbstractContextManager[None]:
+    def turn(self, entries: int) -> AbstractContextManager[None]:
         """One put of the process at a time, with its evictions. Raises TierBusy.
 
         Else sixteen threads bring in sixteen batches before the first of them evicts. First
         come, first served: SQLite's own wait for a writer's turn is not fair.
         """
         if self._database.wrapper.vendor == "sqlite" or self.max_entries or self.max_bytes:
-            return _turn(_turns_on(self._database.alias))
+            timeout = TURN_SECONDS if entries == 1 else BATCH_TURN_SECONDS
+            return _turn(_turns_on(self._database.alias), timeout)
         return nullcontext()
 
     def make(self, evicted: list[list[str]]) -> None:
@@ -68,6 +71,23 @@ class Room:
         [(entries, size)] = self._database.query(self._sql.select_totals)
         return int(entries or 0), int(size or 0)
 
+    def stats(self) -> dict[str, Any]:
+        """Totals, and what is known without asking."""
+        entries, size = self.totals()
+        return self.unknown_stats() | {"entry_count": entries, "total_size_bytes": size}
+
+    def unknown_stats(self) -> dict[str, Any]:
+        """Type, limits and, for SQLite, the file."""
+        wrapper = self._database.wrapper
+        path = {"db_path": str(wrapper.settings_dict["NAME"])}
+        return {
+            "backend_type": wrapper.vendor,
+            "entry_count": None,
+            "total_size_bytes": None,
+            "max_entries": self.max_entries or None,
+            "max_bytes": self.max_bytes or None,
+        } | (path if wrapper.vendor == "sqlite" else {})
+
     def over(self) -> list[int]:
         """Ids of the least recently used rows over the limits, at most EVICT_ROWS."""
         if not (self.max_entries or self.max_bytes):
@@ -88,8 +108,8 @@ class Room:
 
 
 @contextmanager
-def _turn(gate: Gate) -> Iterator[None]:
-    if not gate.enter(TURN_SECONDS):
+def _turn(gate: Gate, timeout: float) -> Iterator[None]:
+    if not gate.enter(timeout):
         raise TierBusy("other threads are writing")
     try:
         yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -17,7 +17,15 @@ from typing import Any, TypeVar, cast
 from audiocache.entries import AudioEntry, Clip, Recording
 from audiocache.flights import FlightAbandoned, Flights
 from audiocache.ladder import Ladder
-from audiocache.verbs import Audio, Created, Pairs, TextVerbs, recording_of, split_options
+from audiocache.verbs import (
+    Audio,
+    Created,
+    Pairs,
+    TextVerbs,
+    audio_by_text,
+    recording_of,
+    split_options,
+)
 from audiocache.workers import Executor
 
 R = TypeVar("R")
@@ -57,9 +65,12 @@ class AsyncVerbs(TextVerbs):
         """See `remove`."""
         return await self._off(lambda: self.remove(text, **options))
 
-    async def aget_many(self, texts: Iterable[str], /, **variant: Any) -> dict[str, bytes]:
+    async def aget_many(
+        self, texts: Iterable[str], /, *, namespace: str = "", **variant: Any
+    ) -> dict[str, bytes]:
         """See `get_many`."""
-        return await self._off(lambda: self.get_many(texts, **variant))
+        clips = self._clips(texts, namespace, variant)
+        return audio_by_text(clips, await self.afind_many(clips.values()))
 
     async def aput_many(self, pairs: Pairs, /, **options: Any) -> list[str]:
         """See `put_many`."""
@@ -108,6 +119,13 @@ class AsyncVerbs(TextVerbs):
         if entry is not None or self.ladder.all_inline:
             return entry
         return await self._off(lambda: self.find_below(clip))
+
+    async def afind_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
+        """See `find_many`."""
+        found, missing = self.sort_by_hand(clips)
+        if missing:
+            found |= await self._off(lambda: self.find_many_below(missing))
+        return found
 
     async def afind_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
         """See `find_or_create`; `create` runs on a thread of ours."""
@@ -166,6 +184,14 @@ class AsyncVerbs(TextVerbs):
     @abstractmethod
     def find_below(self, clip: Clip) -> AudioEntry | None:
         """The fresh entry from the tiers that may block."""
+
+    @abstractmethod
+    def sort_by_hand(self, clips: Iterable[Clip]) -> tuple[dict[str, AudioEntry], list[Clip]]:
+        """The fresh entries in memory by key, and the clips that are not there."""
+
+    @abstractmethod
+    def find_many_below(self, missing: Sequence[Clip]) -> dict[str, AudioEntry]:
+        """Fresh entries by key from the tiers that may block."""
 
     @abstractmethod
     def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -139,26 +139,33 @@ class MultiTierAudioCache(StaleVerbs):
     def discard(self, clip: Clip, *, all_variants: bool = False) -> bool:
         """Remove a clip and the renditions made of it, or every variant of its text."""
         self._upkeep.ensure()
-        if all_variants:
-            field, value = "text_digest", clip.text_digest
-        else:
-            field, value = "source_key", clip.source_key
+        field = "text_digest" if all_variants else "source_key"
+        groups = clip.digests if all_variants else [clip.source_key]
         removed = self.ladder.remove([key for key in (clip.key, clip.legacy_key) if key])
-        removed = self.ladder.remove_group(field, value, clip.namespace) or removed
-        self._tell(signals.entry_removed, keys=[clip.key], field=field, value=value)
+        for value in groups:
+            removed = self.ladder.remove_group(field, value, clip.namespace) or removed
+        self._tell(signals.entry_removed, keys=[clip.key], field=field, value=groups[0])
         return removed
 
     # Many clips
 
     def find_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
         """Fresh entries by key: one round trip per tier."""
+        found, missing = self.sort_by_hand(clips)
+        return found | self.find_many_below(missing)
+
+    def sort_by_hand(self, clips: Iterable[Clip]) -> tuple[dict[str, AudioEntry], list[Clip]]:
+        """The fresh entries in memory by key, and the clips that are not there."""
         asked = {clip.key: clip for clip in clips}
         found = {key: entry for key, clip in asked.items() if (entry := self.ladder.at_hand(clip))}
-        missing = [clip for key, clip in asked.items() if key not in found]
-        if missing and not self.ladder.all_inline:
-            self._upkeep.ensure()
-            found |= self.ladder.below_many(missing)
-        return found
+        return found, [clip for key, clip in asked.items() if key not in found]
+
+    def find_many_below(self, missing: Sequence[Clip]) -> dict[str, AudioEntry]:
+        """Fresh entries by key from the tiers that may block."""
+        if not missing or self.ladder.all_inline:
+            return {}
+        self._upkeep.ensure()
+        return self.ladder.below_many(missing)
 
     def store_many(
         self, recorded: Iterable[tuple[Clip, Recording]]

@@ -39,7 +39,11 @@ def _tiers(value: Any) -> tuple[str, ...]:
 def _path(value: Any) -> str:
     if not isinstance(value, str | Path):
         raise ValueError(f"must be a path, not {value!r}")
-    return str(value)
+    path = str(value)
+    text(path)
+    if ":memory:" in path or "mode=memory" in path:
+        raise ValueError("must be a folder: a database in memory is for one thread alone")
+    return path
 
 
 @dataclass(frozen=True)

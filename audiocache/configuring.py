@@ -19,6 +19,8 @@ Read = Callable[[Any], Any]
 """Turns a given value, or the environment's str, into the field's; ValueError says why not."""
 
 MASK = "********"
+MOST = 10**15
+"""Of a number without a bound of its own."""
 
 
 class WrongSettings(ImproperlyConfigured):
@@ -154,6 +156,8 @@ def text(value: Any) -> str:
     """A str."""
     if not isinstance(value, str):
         raise ValueError(f"must be text, not {value!r}")
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must have no NUL and no lone surrogate")
     return value.strip()
 
 
@@ -208,17 +212,25 @@ def number(low: float, high: float | None = None) -> Read:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError(f"must be a number, not {value!r}")
         try:
-            parsed = float(value)
+            parsed = float(value) if isinstance(value, str) else value
         except ValueError:
             raise ValueError(f"must be a number, not {value!r}") from None
         parsed = _within(parsed, low, high)
-        return int(parsed) if parsed.is_integer() else parsed
+        return int(parsed) if parsed == int(parsed) else parsed
 
     return read
 
 
+def shown(value: float) -> str:
+    """A number as it may stand in a message: Python writes no int of thousands of digits."""
+    if isinstance(value, int) and abs(value) > MOST:
+        return "so large a number"
+    return str(value)
+
+
 def _within(value: float, low: float, high: float | None) -> float:
-    if not low <= value <= (float("1e15") if high is None else high):
-        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(f"must be {bounds}, not {value}")
+    if not low <= value <= (MOST if high is None else high):
+        at_least = high is None and not value > MOST
+        bounds = f"at least {low}" if at_least else f"from {low} to {high or MOST}"
+        raise ValueError(f"must be {bounds}, not {shown(value)}")
     return value

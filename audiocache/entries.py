@@ -52,6 +52,13 @@ class Clip:
     """Key of the paid clip this one is a rendition of; its own key when it is one itself."""
     legacy_key: str | None = None
     """The key an earlier cache gave this text, where normalisation changed the text."""
+    legacy_digest: str | None = None
+    """The digest of the text as it was given, there."""
+
+    @property
+    def digests(self) -> list[str]:
+        """Under which entries of the text are found."""
+        return [digest for digest in (self.text_digest, self.legacy_digest) if digest]
 
     def __repr__(self) -> str:
         return f"Clip({self.key[:12]})"

@@ -36,13 +36,21 @@ class RenewedLock:
     def __enter__(self) -> None:
         self._lock.acquire()
 
+    def acquire(self, timeout: float) -> bool:
+        """Wait at most so many seconds; False when it was not to be had."""
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        """Give it back."""
+        self._lock.release()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._lock.release()
+        self.release()
 
     def after_fork(self) -> None:
         """Renew it unless it can be had: who forks while it holds the lock still gives it back."""

@@ -49,8 +49,9 @@ def clip_of(
     source = key
     if source_variant is not None:
         source = clip_key(digest, canonical_variant(source_variant), namespace)
-    legacy = None if normal == text else clip_key(text_digest(str(text)), canonical, namespace)
-    return Clip(key, digest, normal, canonical, namespace, source, legacy)
+    given = None if normal == text else text_digest(str(text))
+    legacy = given and clip_key(given, canonical, namespace)
+    return Clip(key, digest, normal, canonical, namespace, source, legacy, given)
 
 
 def normalize_text(text: str) -> str:

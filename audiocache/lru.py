@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 from audiocache.clock import Clock, now_ms
 from audiocache.entries import NEVER
 from audiocache.forks import renew_in_child
+from audiocache.listeners import Listener, Listeners
 from audiocache.slots import DEADLINE, USED, VALUE, Slot, Slots
 
 V = TypeVar("V")
@@ -39,10 +40,10 @@ class ByteLRU(Generic[V]):
         max_bytes: int,
         *,
         clock: Clock = now_ms,
-        on_evict: Callable[[list[tuple[str, V]], str], None] | None = None,
+        on_evict: Listener[V] | None = None,
     ) -> None:
         self._slots = Slots(max_entries, max_bytes)
-        self.on_evict = on_evict
+        self.listeners = Listeners(on_evict)
         self._lock = RLock()  # re-entrant: a finalizer or a signal may call in at any moment
         self._tick, self._ticks_per_ms = _ticking(clock)
         self.get = _reader(self._slots, self._tick, self._lapse)
@@ -214,13 +215,13 @@ class ByteLRU(Generic[V]):
             self._tell([(key, slot)])
 
     def _tell(self, dropped: list[tuple[str, Slot]] | None) -> None:
-        if not dropped or self.on_evict is None:
+        if not dropped or not self.listeners:
             return
         now = self._tick()
         for reason, lapsed in ((EVICTED, False), (EXPIRED, True)):
             pairs = [(k, slot[VALUE]) for k, slot in dropped if (slot[DEADLINE] <= now) is lapsed]
             if pairs:
-                self.on_evict(pairs, reason)
+                self.listeners.tell(pairs, reason)
 
 
 def _ticking(clock: Clock) -> tuple[Clock, int]:

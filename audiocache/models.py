@@ -1,19 +1,18 @@
 """The tables. Instants are milliseconds since the epoch; costs are millionths of the unit.
 
-They live on the cache's own database alias (`audiocache.database`), which the manager and
-`save` choose; no router is needed.
+They live on the cache's own database alias: see `audiocache.cache_model`.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from audiocache.cache_model import CacheManager, CacheModel
 from audiocache.clock import now_ms
-from audiocache.database import default_alias
 from audiocache.entries import NEVER
 from audiocache.rows import SCHEMA_VERSION
 
@@ -28,33 +27,6 @@ class EntryQuerySet(models.QuerySet["AudioCacheEntry"]):
     def without_audio(self) -> EntryQuerySet:
         """Everything but the sound and its timings: for lists."""
         return self.defer("audio", "timings")
-
-
-class CacheManager(models.Manager[Any]):
-    """Queries the cache's own database unless told another."""
-
-    def get_queryset(self) -> models.QuerySet[Any]:
-        """On the cache's alias."""
-        return super().get_queryset().using(self._db or default_alias())
-
-
-class CacheModel(models.Model):
-    """Base of all tables: reads and writes go to the cache's own database."""
-
-    objects: ClassVar[CacheManager] = CacheManager()
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
-        """Save on the cache's alias."""
-        super().save(*args, using=using or self._state.db or default_alias(), **kwargs)
-
-    def delete(
-        self, using: str | None = None, keep_parents: bool = False
-    ) -> tuple[int, dict[str, int]]:
-        """Delete from the cache's alias."""
-        return super().delete(using or self._state.db or default_alias(), keep_parents)
 
 
 class AudioCacheEntry(CacheModel):

@@ -87,9 +87,13 @@ class TextVerbs(ABC):
         self, texts: Iterable[str], /, *, namespace: str = "", **variant: Any
     ) -> dict[str, bytes]:
         """Audio by text for those that are fresh: one round trip per tier."""
-        clips = {text: self._memo.clip(text, namespace, variant) for text in texts}
-        found = self.find_many(clips.values())
-        return {text: found[clip.key].audio for text, clip in clips.items() if clip.key in found}
+        clips = self._clips(texts, namespace, variant)
+        return audio_by_text(clips, self.find_many(clips.values()))
+
+    def _clips(
+        self, texts: Iterable[str], namespace: str, variant: dict[str, Any]
+    ) -> dict[str, Clip]:
+        return {text: self._memo.clip(text, namespace, variant) for text in texts}
 
     def put_many(self, pairs: Pairs, /, *, namespace: str = "", **options: Any) -> list[str]:
         """Store many clips of one variant, one round trip per tier; their keys in order."""
@@ -149,6 +153,11 @@ class TextVerbs(ABC):
             (self._memo.clip(text, namespace, variant), recording_of(audio, **how))
             for text, audio in items
         ]
+
+
+def audio_by_text(clips: Mapping[str, Clip], found: Mapping[str, AudioEntry]) -> dict[str, bytes]:
+    """The audio of those that were found."""
+    return {text: found[clip.key].audio for text, clip in clips.items() if clip.key in found}
 
 
 def split_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -40,12 +40,8 @@ def read(text: str) -> Document:
     Raises InvalidSpeechRequest unless it is well-formed XML with the root `speak`, in UTF-8,
     without a document type: so no entity is declared, and nothing is fetched or expanded.
     """
-    reader = _Reader()
-    try:
-        reader.parser.Parse(normalize_text(text).encode(), True)
-    except expat.ExpatError as error:
-        where = f"line {error.lineno}, column {error.offset + 1}"
-        raise _invalid(f"{expat.ErrorString(error.code)} in {where}") from None
+    reader = Reader()
+    reader.read(text)
     return Document("".join(reader.spoken), frozenset(reader.elements))
 
 
@@ -69,18 +65,38 @@ def element(name: str, content: str, attributes: Mapping[str, str | None]) -> st
     return f"<{name}{written}>{content}</{name}>"
 
 
-class _Reader:
-    """What expat reports of one document."""
+class Reader:
+    """What expat reports of one document; subclasses do more with it."""
 
     def __init__(self) -> None:
         self.spoken: list[str] = []
         self.elements: list[str] = []
-        self.parser = expat.ParserCreate("utf-8")
-        self.parser.buffer_text = True
-        self.parser.XmlDeclHandler = self._declaration
-        self.parser.StartDoctypeDeclHandler = self._document_type
-        self.parser.StartElementHandler = self._element
-        self.parser.CharacterDataHandler = self.spoken.append
+        self._parser = expat.ParserCreate("utf-8")
+        self._parser.buffer_text = True
+        self._parser.XmlDeclHandler = self._declaration
+        self._parser.StartDoctypeDeclHandler = self._document_type
+        self._parser.StartElementHandler = self._element
+        self._parser.EndElementHandler = self.ended
+        self._parser.CharacterDataHandler = self.text
+
+    def read(self, text: str) -> None:
+        """Once, the whole document. Raises InvalidSpeechRequest as `read` of this module."""
+        try:
+            self._parser.Parse(normalize_text(text).encode(), True)
+        except expat.ExpatError as error:
+            where = f"line {error.lineno}, column {error.offset + 1}"
+            raise _invalid(f"{expat.ErrorString(error.code)} in {where}") from None
+
+    def begun(self, name: str, _: Mapping[str, str], /) -> None:
+        """An element begins."""
+        self.elements.append(name)
+
+    def text(self, text: str) -> None:
+        """Text between two tags."""
+        self.spoken.append(text)
+
+    def ended(self, name: str) -> None:
+        """An element ends."""
 
     def _declaration(self, _: str, encoding: str | None, __: int) -> None:
         if encoding is not None and encoding.lower() not in {"utf-8", "utf8"}:
@@ -89,10 +105,10 @@ class _Reader:
     def _document_type(self, *_: object) -> None:
         raise _invalid("it may have no document type and no entities of its own")
 
-    def _element(self, name: str, _: dict[str, str]) -> None:
+    def _element(self, name: str, attributes: dict[str, str]) -> None:
         if not self.elements and name != ROOT:
             raise _invalid(f"its outermost element must be <{ROOT}>")
-        self.elements.append(name)
+        self.begun(name, attributes)
 
 
 def _invalid(reason: str) -> InvalidSpeechRequest:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import MAXYEAR, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from audiocache.entries import NEVER
+from audiocache.entries import LATEST, NEVER
 from audiocache.exceptions import AudioCacheError
 
 TABLE: Final = "audio_cache"
@@ -145,10 +145,10 @@ class LegacyFile:
                 cursor=Cursor(moment, rowid),
                 digest=key.lower(),
                 size=size,
-                created=self._instant(created),
-                used=self._instant(used),
+                created=_kept(self._instant(created)),
+                used=_kept(self._instant(used)),
                 hits=max(0, hits) if isinstance(hits, int) else 0,
-                expires=NEVER if expires is None else self._instant(expires),
+                expires=NEVER if _is_never(expires) else self._instant(expires),
             )
         except (ValueError, OverflowError):
             return rowid
@@ -166,3 +166,15 @@ class LegacyFile:
             # None: as `datetime.now()` of the earlier cache was, the process's local time.
             moment = moment.replace(tzinfo=self._zone)
         return round(moment.timestamp() * 1000)
+
+
+def _is_never(value: object) -> bool:
+    """No end, or `datetime.max`: in some time zones it is later than any instant kept here."""
+    if value is None:
+        return True
+    return isinstance(value, str) and datetime.fromisoformat(value).year == MAXYEAR
+
+
+def _kept(instant: int) -> int:
+    """The nearest instant that a row may have."""
+    return min(max(0, instant), LATEST)

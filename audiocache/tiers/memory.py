@@ -22,19 +22,17 @@ class MemoryTier(Tier):
     name = MEMORY
     inline = True
 
-    def __init__(self, store: ByteLRU[Any], clock: Clock = now_ms, *, owned: bool = True) -> None:
+    def __init__(self, store: ByteLRU[Any], clock: Clock = now_ms) -> None:
         super().__init__()
         self.store = store
         self._clock = clock
-        self._owned = owned
-        if owned:
-            store.on_evict = self._on_evict
+        store.listeners.add(self._on_evict)
 
     @classmethod
     def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:
         """On the store of a CACHES alias where one is configured, else on one of its own."""
         if (shared := _shared_store(config.memory_alias)) is not None:
-            return cls(shared, clock, owned=False)
+            return cls(shared, clock)
         limit = int(config.memory_max_mb * MIB)
         return cls(ByteLRU(config.memory_max_size, limit, clock=clock), clock)
 
@@ -105,8 +103,9 @@ class MemoryTier(Tier):
             self.counts["oversize"] += 1
         return taken
 
-    def _on_evict(self, pairs: list[tuple[str, AudioEntry]], reason: str) -> None:
-        self.evicted([key for key, _ in pairs], reason)
+    def _on_evict(self, pairs: list[tuple[str, Any]], reason: str) -> None:
+        """Of a shared store, what is no entry is somebody else's."""
+        self.evicted([key for key, value in pairs if isinstance(value, AudioEntry)], reason)
 
 
 def _shared_store(alias: str) -> ByteLRU[Any] | None:

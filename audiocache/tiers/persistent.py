@@ -108,13 +108,26 @@ class PersistentTier(Tier):
         refusals: list[TierError] = []
         # In the order of their keys: two writers of the same rows cannot deadlock.
         for batch in batches_of(fitting[key] for key in sorted(fitting)):
-            taken |= self._store(batch, only_missing, refusals)
-            self._keep_within_limits()  # each time, so that the table never outgrows them by more
+            taken |= self._take_in(batch, only_missing, refusals)
         if refusals and not taken:
             raise refusals[-1]
         if taken:
             self._sweep_now_and_then()
         return taken
+
+    def _take_in(
+        self, batch: list[AudioEntry], only_missing: bool, refusals: list[TierError]
+    ) -> set[str]:
+        """Store a batch and make room for it, in one turn; who listens is told after it."""
+        evicted: list[list[str]] = []
+        try:
+            with self._room.turn(len(batch)):
+                taken = self._store(batch, only_missing, refusals)
+                self._room.make(evicted)
+            return taken
+        finally:
+            for keys in evicted:
+                self.evicted(keys, "evicted")
 
     def _store(
         self, batch: list[AudioEntry], only_missing: bool, refusals: list[TierError]
@@ -152,12 +165,6 @@ class PersistentTier(Tier):
             for batch in batches(pair for pair in tags if pair[1] in taken):
                 self._database.run(self._sql.add_tags(len(batch)), flat(batch))
         return taken
-
-    def _keep_within_limits(self) -> None:
-        """Evict until the maintained totals are within both limits, or only pins are left."""
-        while ids := self._room.over():
-            if not self._delete(self._sql.delete_ids(len(ids)), ids, "evicted"):
-                return
 
     def _sweep_now_and_then(self) -> None:
         now = time.monotonic()
@@ -229,19 +236,11 @@ class PersistentTier(Tier):
 
     def stats(self) -> dict[str, Any]:
         """Totals, from where they are maintained, and limits."""
-        entries, size = self._room.totals()
-        return self.unknown_stats() | {"entry_count": entries, "total_size_bytes": size}
+        return self._room.stats()
 
     def unknown_stats(self) -> dict[str, Any]:
         """Type, limits and, for SQLite, the file."""
-        path = {"db_path": str(self._database.wrapper.settings_dict["NAME"])}
-        return {
-            "backend_type": self.vendor,
-            "entry_count": None,
-            "total_size_bytes": None,
-            "max_entries": self.max_entries or None,
-            "max_bytes": self.max_bytes or None,
-        } | (path if self.vendor == "sqlite" else {})
+        return self._room.unknown_stats()
 
     def check(self) -> None:
         """Ask for the totals. Raises TierError."""

@@ -57,7 +57,7 @@ def test_every_verb_has_its_twin_with_the_same_arguments() -> None:
     verbs = {
         *("get", "get_entry", "has", "put", "remove", "clear", "get_or_create", "get_many"),
         *("put_many", "warm_cache", "cleanup_expired", "get_comprehensive_stats"),
-        *("find", "find_or_create"),
+        *("find", "find_many", "find_or_create"),
     }
     public = {
         name for name, verb in vars(TextVerbs).items()
@@ -109,6 +109,7 @@ def test_a_memory_hit_crosses_to_no_thread(cache: Cache, monkeypatch: pytest.Mon
         assert await cache.aget("Hello") == WAV
         assert (await cache.aget_entry("Hello")) is not None
         assert await cache.aget_or_create("Hello", pytest.fail) == WAV
+        assert await cache.aget_many(["Hello", "Hello "]) == {"Hello": WAV, "Hello ": WAV}
         with pytest.raises(AssertionError, match="crossed to a thread"):
             await cache.aget("absent")
 
@@ -129,6 +130,9 @@ def test_below_memory_it_crosses_once(cache: Cache, monkeypatch: pytest.MonkeyPa
     cache.tiers["memory"].clear()
     assert run(cache.aget("Hello")) == WAV
     assert len(crossings) == 1
+    cache.tiers["memory"].clear()
+    assert run(cache.aget_many(["Hello", "absent", "another"])) == {"Hello": WAV}
+    assert len(crossings) == 2
 
 
 def test_of_memory_alone_it_needs_no_thread(small: Cache, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,14 @@ def test_every_wrong_setting_is_a_message_of_its_own(settings: Settings) -> None
     assert "CACHE_TTL_HOURS: must be at least 0" in messages[1].msg
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TTL_HOURS", 10**400), ("PERSISTENT_PATH", ":memory:"), ("REDIS_PREFIX", "\ud800")],
+)
+def test_a_value_that_nothing_could_work_with(found: Check, name: str, value: object) -> None:
+    assert found(**{name: value}) == ["audiocache.E001"]
+
+
 def test_an_alias_that_is_none(found: Check) -> None:
     assert found(PERSISTENT_DATABASE="nowhere") == ["audiocache.E002"]
     assert found(PERSISTENT_DATABASE="nowhere", BACKEND="memory") == []

@@ -19,6 +19,7 @@ from django.db import connections
 from audiocache import MultiTierAudioCache, get_audio_cache
 from audiocache.builder import replace_audio_cache
 from audiocache.celery import CLEANUP, ROLLUP
+from audiocache.keys import clip_of
 from audiocache.leases import only_one
 from audiocache.management import registry
 from audiocache.management.asking import confirm
@@ -394,6 +395,28 @@ def test_remove_of_all_variants(cache: MultiTierAudioCache) -> None:
     for voice in map(str, range(25)):
         cache.put(SECRET, AUDIO, voice=voice)
     assert "The database has 20 and more of it." in run("remove", SECRET, "--all-variants", "--yes")
+    assert not AudioCacheEntry.objects.exists()
+
+
+def test_remove_says_what_goes_and_not_what_a_neighbour_has(cache: MultiTierAudioCache) -> None:
+    cache.put(SECRET, AUDIO)
+    cache.put(SECRET, AUDIO, namespace="shop")
+    said = run("remove", SECRET, "--all-variants", "--yes")
+    assert "The database has 1 of it." in said
+    assert cache.has(SECRET, namespace="shop")
+
+
+def test_remove_finds_what_an_earlier_cache_kept_as_it_was_given(
+    cache: MultiTierAudioCache,
+) -> None:
+    given = f"{SECRET}  and  more"
+    cache.put(given, AUDIO, voice="nova")
+    clip = clip_of(given, {"voice": "nova"})
+    AudioCacheEntry.objects.filter(key=clip.key).update(
+        key=clip.legacy_key, source_key=clip.legacy_key, text_digest=clip.legacy_digest
+    )
+    assert "other variants (1 found)" in run("remove", given, "--yes")
+    assert "The database has 1 of it." in run("remove", given, "--all-variants", "--yes")
     assert not AudioCacheEntry.objects.exists()
 
 

@@ -100,7 +100,16 @@ WRONG: list[tuple[str, Any, str]] = [
     ("memory_max_size", 1.5, "must be a whole number, not 1.5"),
     ("memory_max_size", True, "must be a whole number"),
     ("memory_max_mb", "nan", "must be at least 0, not nan"),
-    ("memory_max_mb", "inf", "must be at least 0, not inf"),
+    ("memory_max_mb", "inf", "must be from 0 to 1000000000000000, not inf"),
+    ("ttl_hours", 10**400, "must be from 0 to 1000000000000000, not so large a number"),
+    ("ttl_hours", -(10**400), "must be at least 0, not so large a number"),
+    ("memory_max_size", 10**400, "must be from 0 to 1000000000000000"),
+    ("redis_port", 10**400, "must be from 1 to 65535"),
+    ("persistent_path", "a\0b", "must have no NUL"),
+    ("persistent_path", "\ud800", "no lone surrogate"),
+    ("persistent_path", ":memory:", "must be a folder"),
+    ("persistent_path", "file:clips?mode=memory", "must be a folder"),
+    ("redis_prefix", "\ud800", "no lone surrogate"),
     ("memory_max_mb", None, "must be a number, not None"),
     ("memory_max_mb", False, "must be a number, not False"),
     ("memory_max_mb", "much", "must be a number, not 'much'"),
@@ -126,6 +135,11 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, value: Any, message: st
         CacheConfig(**{name: value})
     assert f"CACHE_{name.upper()}: " in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_number_that_python_does_not_write_is_refused_by_its_name() -> None:
+    with pytest.raises(ImproperlyConfigured, match="CACHE_REDIS_PORT: must be from 1 to 65535"):
+        CacheConfig(redis_port=10**5000)
 
 
 def test_all_wrong_values_are_told_together() -> None:

@@ -121,6 +121,8 @@ def test_a_text_that_normalisation_changed_has_the_key_of_before() -> None:
     voiced = clip_of("Hello  you", {"voice": "nova"})
     digest = sha256(b"Hello  you").hexdigest()
     assert voiced.legacy_key == clip_key(digest, '{"voice":"nova"}')
+    assert voiced.digests == [sha256(b"Hello you").hexdigest(), digest]
+    assert clip_of("Hello").digests == [HELLO]
 
 
 # Text

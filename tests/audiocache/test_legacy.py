@@ -398,6 +398,41 @@ def test_one_of_the_future_was_used_now(tmp_path: Path) -> None:
     assert entries().get().used <= datetime.now(tz=UTC).timestamp() * 1000
 
 
+@in_tables
+@pytest.mark.parametrize("zone", [None, UTC, ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")])
+def test_the_last_moment_of_a_datetime_is_never(tmp_path: Path, zone: Any) -> None:
+    rows = [earlier_row("a", expires_at=datetime.max.isoformat())]
+    rows += [earlier_row("b", created_at="1960-01-01", accessed_at="9999-12-31T23:59:59.999999")]
+    rows += [earlier_row("c", expires_at="1960-01-01")]
+    path = write_earlier(tmp_path / "old.db", rows)
+
+    report = legacy.import_file(path, "audiocache", zone=zone or BERLIN)
+
+    assert counts(report) == (2, 0, 1, 0, 0)
+    assert entries().get(key=digest("a")).expires == NEVER
+    cache = MultiTierAudioCache(CacheConfig(persistent_database="audiocache"))
+    assert [cache.get(text) for text in "ab"] == [row["data"] for row in rows[:2]]
+    assert [cache.get(text) for text in "ab"] == [row["data"] for row in rows[:2]]
+    pulse.stop()
+    cache.close()
+
+
+@in_tables
+def test_every_variant_of_a_text_is_removed_also_of_one_that_normalisation_changed(
+    tmp_path: Path,
+) -> None:
+    raw = "Hello  world"
+    path = write_earlier(tmp_path / "old.db", [earlier_row(raw)])
+    legacy.import_file(path, "audiocache", variant={"voice": "a"})
+    cache = MultiTierAudioCache(CacheConfig(persistent_database="audiocache"))
+    assert cache.get(raw, voice="a") == earlier_row(raw)["data"]
+    assert cache.remove(raw, all_variants=True)
+    assert cache.get(raw, voice="a") is None
+    assert not entries().exists()
+    pulse.stop()
+    cache.close()
+
+
 def other_table(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE something (x)")

@@ -21,6 +21,7 @@ from audiocache.tiers.distributed import DistributedTier
 from audiocache.tiers.memory import MemoryTier
 from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.redis_connection import RedisConnection, connect
+from audiocache.tiers.sql.batches import BATCH
 from audiocache.tiers.sql.room import EVICT_ROWS
 from project.servers import RedisServer, start_redis
 
@@ -99,6 +100,35 @@ def test_law_8_sixteen_threads_never_pass_the_limits(small_cache: Cache) -> None
     assert most[2] <= 600 * KIB + EVICT_ROWS * 8 * KIB
     assert table.stats()["entry_count"] == sums(table)[0] <= 100
     assert table.stats()["total_size_bytes"] == sums(table)[1] <= 600 * KIB
+    assert small_cache.get_comprehensive_stats()["performance"]["errors"]["persistent"] == 0
+
+
+def test_law_8_sixteen_threads_of_batches_pass_the_limits_by_one_batch_at_most(
+    small_cache: Cache,
+) -> None:
+    table = small_cache.tiers["persistent"]
+    assert isinstance(table, PersistentTier)
+    stop, most = threading.Event(), [0, 0]
+
+    def work(number: int) -> None:
+        for step in range(3):
+            clips = [(f"phrase {number} {step} {n}", os.urandom(2 * KIB)) for n in range(BATCH)]
+            assert small_cache.warm_cache(clips) == BATCH
+
+    def watch() -> None:
+        while not stop.is_set():
+            most[:] = map(max, most, sums(table))
+        connections.close_all()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    errors = together(THREADS, work)
+    stop.set()
+    watcher.join()
+    assert errors == []
+    assert most[0] <= 100 + BATCH
+    assert most[1] <= 600 * KIB + BATCH * 2 * KIB
+    assert table.stats()["entry_count"] == sums(table)[0] <= 100
     assert small_cache.get_comprehensive_stats()["performance"]["errors"]["persistent"] == 0
 
 

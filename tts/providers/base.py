@@ -132,7 +132,7 @@ class Provider(ABC):
             sample_rate=fields.sample_rate(request.sample_rate, self.sample_rates),
             options=self.complete_options(request),
             voice_revision=fields.word(
-                "voice_revision", request.voice_revision or self.config.voice_revision
+                "voice_revision", fields.first(request.voice_revision, self.config.voice_revision)
             ),
         )
 
@@ -143,20 +143,22 @@ class Provider(ABC):
     def complete_voice(self, request: SpeechRequest) -> tuple[str | None, str | None]:
         """Voice and language."""
         known = [voice.id for voice in self.voices()]
-        voice = fields.word("voice", request.voice or self.config.voice or self.default_voice)
-        language = request.language or self.config.language or self.default_language
+        wish = fields.first(request.voice, self.config.voice, self.default_voice)
+        voice = fields.word("voice", wish)
+        language = fields.first(request.language, self.config.language, self.default_language)
         checked = fields.one_of("voice", voice, known) if known and voice else voice
         return checked, fields.word("language", language)
 
     def complete_model(self, request: SpeechRequest) -> str | None:
         """The model; None where the provider has no such thing."""
-        model = fields.word("model", request.model or self.config.model or self.default_model)
+        wish = fields.first(request.model, self.config.model, self.default_model)
+        model = fields.word("model", wish)
         known = self.models()
         return fields.one_of("model", model, known) if known and model else model
 
     def complete_format(self, request: SpeechRequest) -> str:
         """The audio format."""
-        wanted = request.audio_format or self.config.format or self.default_format
+        wanted = fields.first(request.audio_format, self.config.format, self.default_format)
         return fields.one_of("audio_format", wanted, self.formats)
 
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:

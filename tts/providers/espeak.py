@@ -12,7 +12,7 @@ from tts.exceptions import InvalidSpeechRequest, ProviderDown, ProviderTimeout
 from tts.formats import codec_of, content_type_of
 from tts.providers import espeak_abi as abi
 from tts.providers import espeak_library as espeak
-from tts.providers import fields
+from tts.providers import espeak_ssml, fields
 from tts.providers.base import Provider, Voice
 from tts.speech import SpeechRequest, WordTiming, timings_to_json
 from tts.wav import wav_of
@@ -33,6 +33,8 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 class EspeakProvider(Provider):
     """A voice is a file of espeak-ng (en-us, de, fr), a language tag, or either with a
     variant behind a plus sign: en-us+f3. `+f3` alone is the variant of the language's voice.
+
+    SSML may hold what `espeak_ssml` hands on; its pauses are at most 10 s.
 
     Below 80 words a minute (speed 0.46) the library would keep its pace without a word.
     """
@@ -77,6 +79,13 @@ class EspeakProvider(Provider):
             raise InvalidSpeechRequest("language", f"must fit voice {voice!r}, which is {spoken}")
         return voice + (f"+{_variant(variant)}" if plus else ""), spoken
 
+    def complete_text(self, request: SpeechRequest) -> str:
+        """The text; SSML is of what the library can speak."""
+        text = super().complete_text(request)
+        if request.ssml is True:
+            espeak_ssml.rewritten(_CONTROLS.sub(" ", text), _voice_named)
+        return text
+
     def complete_options(self, request: SpeechRequest) -> dict[str, object]:
         """Every option within what the library takes."""
         chosen = super().complete_options(request)
@@ -89,7 +98,7 @@ class EspeakProvider(Provider):
         """The sound, with the time of each word."""
         try:
             spoken = espeak.library.speak(
-                _CONTROLS.sub(" ", request.text),
+                _spoken(request),
                 request.voice or "",
                 _parameters(request),
                 ssml=request.ssml,
@@ -113,10 +122,18 @@ class EspeakProvider(Provider):
         return self.config.voice if _same_language(wanted, configured) else own
 
 
+def _spoken(request: SpeechRequest) -> str:
+    """What the library is given. Raises InvalidSpeechRequest."""
+    text = _CONTROLS.sub(" ", request.text)
+    return espeak_ssml.rewritten(text, _voice_named) if request.ssml else text
+
+
 def _recording(spoken: espeak.Spoken, request: SpeechRequest) -> Recording:
     rate = espeak.library.sample_rate
     audio_format = request.audio_format or ""
-    timings = [WordTiming(start / 1000, *where) for start, *where in spoken.words]
+    # In SSML the positions would be those of the document that was written anew.
+    words = [] if request.ssml else spoken.words
+    timings = [WordTiming(start / 1000, *where) for start, *where in words]
     return Recording(
         audio=spoken.pcm if codec_of(audio_format) == "pcm" else wav_of(spoken.pcm, rate),
         content_type=content_type_of(audio_format),
@@ -164,6 +181,12 @@ def _resolve(field: str, name: str) -> str:
     if field == "language" and general in names:
         return names[general]
     return fields.one_of(field, tag, sorted(names))
+
+
+def _voice_named(field: str, name: str) -> str:
+    """As `_resolve`, with a variant behind a plus sign."""
+    base, plus, variant = name.partition("+")
+    return _resolve(field, base) + (f"+{_variant(variant)}" if plus else "")
 
 
 def _same_language(language: str, voice: str) -> bool:

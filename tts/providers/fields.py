@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
+from audiocache.configuring import shown
 from audiocache.keys import normalize_text
 from tts.exceptions import InvalidSpeechRequest
 
@@ -37,6 +37,11 @@ def word(field: str, value: object) -> str | None:
     return value.strip()
 
 
+def first(*wishes: Any) -> Any:
+    """The first that is given: what is empty but no text is given, and wrong."""
+    return next((wish for wish in wishes if wish is not None and wish != ""), None)
+
+
 def one_of(field: str, value: object, known: Collection[str]) -> str:
     """One of the known names; else the nearest ones are named."""
     name = word(field, value)
@@ -54,8 +59,8 @@ def number(field: str, value: object, low: float, high: float) -> float:
     """A finite number within bounds; an integral one is an int."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidSpeechRequest(field, f"must be a number, not {type(value).__name__}")
-    if not (math.isfinite(value) and low <= value <= high):
-        raise InvalidSpeechRequest(field, f"must be from {low} to {high}, not {value}")
+    if not low <= value <= high:
+        raise InvalidSpeechRequest(field, f"must be from {low} to {high}, not {shown(value)}")
     return int(value) if value == int(value) else value
 
 
@@ -69,7 +74,7 @@ def whole(field: str, value: object, low: int, high: int) -> int:
 
 def speed(value: float | None, bounds: tuple[float, float] | None) -> float:
     """The speed factor; 1 when it is not given."""
-    if bounds is None and value not in {None, 1}:
+    if bounds is None and not (value is None or value == 1):
         raise InvalidSpeechRequest("speed", "must be 1: this provider has one speed")
     low, high = bounds or (1, 1)
     return number("speed", 1 if value is None else value, low, high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,26 +36,35 @@ class Import(Subcommand):
 
     def handle(self, **options: Any) -> None:
         """Import and tell what became of the rows."""
-        config = _config()
-        alias = database.alias_of(config)
         try:
-            report = import_file(
-                options["file"],
-                alias,
-                variant=_variant(options["variant"]),
-                namespace=options["namespace"],
-                max_entries=config.persistent_max_size,
-                max_bytes=int(config.persistent_max_mb * MIB),
-                zone=_zone(options["time_zone"]),
-                before=lambda: own_file.prepare(connections[alias]),
-                progress=self._progress,
-            )
+            with ExitStack() as patience:
+                report = self._import(options, patience)
         except (LegacyFileError, TypeError, ValueError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.out.json(asdict(report))
         else:
             self.out.facts("Rows of the file", asdict(report).items())
+
+    def _import(self, options: dict[str, Any], patience: ExitStack) -> ImportReport:
+        config = _config()
+        alias = database.alias_of(config)
+
+        def begin() -> None:
+            own_file.prepare(connections[alias])
+            patience.enter_context(own_file.patient(connections[alias]))
+
+        return import_file(
+            options["file"],
+            alias,
+            variant=_variant(options["variant"]),
+            namespace=options["namespace"],
+            max_entries=config.persistent_max_size,
+            max_bytes=int(config.persistent_max_mb * MIB),
+            zone=_zone(options["time_zone"]),
+            before=begin,
+            progress=self._progress,
+        )
 
     def _progress(self, report: ImportReport) -> None:
         if self.err.stream.isatty():

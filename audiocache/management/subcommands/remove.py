@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from typing import Any, Final
 
 from django.core.management.base import CommandError
+from django.db.models import Q
 
 from audiocache import finding
 from audiocache.builder import get_audio_cache
@@ -76,7 +77,7 @@ class Remove(Subcommand):
     def _hint(self, cache: MultiTierAudioCache, clip: Clip) -> None:
         others: list[AudioCacheEntry] = []
         if PERSISTENT in cache.tiers:
-            others = finding.same_text(clip.text_digest)
+            others = [row for digest in clip.digests for row in finding.same_text(digest)]
         if others:
             self.out.line(
                 f"The text has other variants ({len(others)} found): name one with --variant, "
@@ -85,9 +86,10 @@ class Remove(Subcommand):
 
 
 def _rows_of(clip: Clip, *, every: bool) -> EntryQuerySet:
+    rows = finding.entries()
     if every:
-        return finding.entries().filter(text_digest=clip.text_digest)
-    return finding.entries().filter(source_key=clip.source_key)
+        return rows.filter(text_digest__in=clip.digests, namespace=clip.namespace)
+    return rows.filter(Q(source_key=clip.source_key) | Q(key=clip.legacy_key))
 
 
 def _checked(key: str) -> str:

@@ -71,6 +71,7 @@ class OwnConnection:
 
     def release(self) -> None:
         """Close this thread's connection; its next use opens another."""
+        own_file.notice_loss(self.alias)
         if not self.wrapper.in_atomic_block:  # it is a test's, which wants it back
             self.wrapper.close()
 

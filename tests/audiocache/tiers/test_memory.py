@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 import pytest
@@ -98,6 +99,32 @@ def test_a_store_configured_as_a_cache_alias_is_shared(settings: Settings) -> No
     assert tier.get(made.key) is None
     assert caches["audiocache"].get("neighbour") == "value"
     caches["audiocache"].clear()
+
+
+def test_each_cache_on_a_shared_store_hears_what_leaves_it(settings: Settings) -> None:
+    options = {"OPTIONS": {"MAX_ENTRIES": 2}, "LOCATION": "tests of two listeners"}
+    settings.CACHES = settings.CACHES | {"audiocache": SHARED | options}
+    tiers = [MemoryTier.from_config(CacheConfig()) for _ in range(2)]
+    heard = [Heard() for _ in tiers]
+    for tier, hears in zip(tiers, heard, strict=True):
+        tier.on_evict = hears
+    first, *others = [entry(str(number), ttl=0) for number in range(3)]
+    caches["audiocache"].set("neighbour", "value")
+    tiers[0].put_many([first, *others])
+    assert heard == [[("memory", [first.key], "evicted")]] * 2
+    assert [tier.counts["evicted"] for tier in tiers] == [1, 1]
+    caches["audiocache"].clear()
+
+
+def test_a_shared_store_forgets_a_cache_that_is_gone(settings: Settings) -> None:
+    settings.CACHES = settings.CACHES | {"audiocache": SHARED}
+    stays = MemoryTier.from_config(CacheConfig())
+    before = len(stays.store.listeners._others)
+    for _ in range(5):
+        MemoryTier.from_config(CacheConfig())
+    gc.collect()
+    MemoryTier.from_config(CacheConfig())
+    assert len(stays.store.listeners._others) <= before + 1
 
 
 def test_an_alias_of_another_backend_is_not_used(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from tts.conf import TTSConfig
 from tts.deadline import Deadline
 from tts.exceptions import InvalidSpeechRequest, NotAudio, ProviderDown, ProviderTimeout
 from tts.providers import espeak_abi, espeak_library
-from tts.providers.base import MissingExtra
+from tts.providers.base import MissingExtra, Provider
 from tts.providers.espeak import EspeakProvider
 from tts.speech import SpeechRequest
 from tts.wav import read_wav
@@ -70,6 +70,12 @@ class TestEspeakProvider(ProviderContract):
     @pytest.fixture
     def espeak(self) -> EspeakProvider:
         return EspeakProvider(TTSConfig())
+
+    def request(self, provider: Provider, /, **fields: Any) -> SpeechRequest:
+        """Complete; SSML where it is wanted and no text is given."""
+        if fields.get("ssml") is True:
+            fields = {"text": f"<speak>{SENTENCE}</speak>"} | fields
+        return super().request(provider, **fields)
 
     @pytest.mark.parametrize(
         ("fields", "voice", "language"),
@@ -122,6 +128,7 @@ class TestEspeakProvider(ProviderContract):
             ({"speed": 0.4}, "speed", "from 0.46 to 4"),
             ({"options": {"pitch": 100}}, "options.pitch", "from 0 to 99"),
             ({"options": {"pitch": 1.5}}, "options.pitch", "whole"),
+            ({"options": {"pitch": 10**400}}, "options.pitch", "from 0 to 99"),
             ({"options": {"pich": 1}}, "options", "pitch"),
         ],
     )

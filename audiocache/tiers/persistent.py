@@ -242,8 +242,8 @@ class PersistentTier(Tier):
         } | (path if self.vendor == "sqlite" else {})
 
     def check(self) -> None:
-        """Ask for the totals. Raises TierError."""
-        self._room.totals()
+        """Ask for an entry that cannot be, with all its columns. Raises TierError."""
+        self.get_many(("",))
 
     def release(self) -> None:
         """Close this thread's connection."""

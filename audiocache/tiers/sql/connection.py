@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from audiocache import inherited, own_file
 from audiocache.legacy.target import Limits
 from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
+from audiocache.tiers.sql.waiting import bound_waits
 
 TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
 """For PostgreSQL, in ms, so that no locked row or slow disk holds a caller (law 3).
@@ -79,6 +80,8 @@ class OwnConnection:
         try:
             own_file.prepare(connection, self._limits)
             connection.ensure_connection()
+            if connection.vendor == "postgresql":
+                bound_waits(connection.connection)
             with connection.wrap_database_errors:
                 yield connection
         except CAUGHT as error:
@@ -88,8 +91,11 @@ class OwnConnection:
             raise trouble_of(error, reading=reading) from None
 
     def _recover(self, connection: BaseDatabaseWrapper) -> None:
-        """Begin anew next time: with another connection, and with a look at the file."""
-        if not connection.in_atomic_block:
+        """Begin anew next time: with another connection, and with a look at the file.
+
+        In a transaction, Django would open another at once, to end it there.
+        """
+        if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
             connection.close()
         own_file.unprepare(self.alias)
 

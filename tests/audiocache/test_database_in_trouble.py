@@ -18,7 +18,14 @@ from audiocache import MultiTierAudioCache
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.sql import connection, waiting
-from tests.audiocache.conftest import ALIASES, ON_POSTGRESQL, ON_SQLITE, NewCache, NewTier
+from tests.audiocache.conftest import (
+    ALIASES,
+    OF_ONE_SESSION,
+    ON_POSTGRESQL,
+    ON_SQLITE,
+    NewCache,
+    NewTier,
+)
 from tests.factories import entry
 from tests.load import LENGTHS, Load
 from tests.proxies.faults import Fault, FaultProxy
@@ -187,6 +194,7 @@ READ_ONLY = {
 }
 
 
+@OF_ONE_SESSION
 @pytest.mark.parametrize("made", [entry("new"), entry("new", tags=("t",))], ids=["bare", "tagged"])
 def test_a_read_only_database_costs_the_put_and_is_left_for_another_connection(
     sql_tier: PersistentTier, made: Any
@@ -240,6 +248,7 @@ def test_a_line_in_trouble_is_an_outage_and_ends(
     assert tier.get(made.key) is not None
 
 
+@OF_ONE_SESSION
 @ON_POSTGRESQL
 def test_a_backend_that_is_stopped_is_an_outage_and_ends(
     new_tier: NewTier, monkeypatch: pytest.MonkeyPatch
@@ -268,7 +277,7 @@ def test_a_silent_postgresql_costs_no_error_and_one_slow_call_a_thread(
     with Load(cache, seconds) as load:
         time.sleep(load.seconds / 3)
         line.become("silence")
-        time.sleep(load.fault)
+        time.sleep(max(load.fault, 0.8))  # a wait ends after 0.3 s
         line.become("")
     assert (load.errors, load.wrong) == ([], [])
     assert max(load.slow(0.25)) <= 1

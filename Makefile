@@ -14,10 +14,10 @@ SOAK ?= long
 MATRIX := 3.11-5.2 3.12-5.2 3.12-6.0 3.12-6.1 3.13-5.2 3.13-6.0 3.13-6.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve lint soak matrix clean $(MATRIX:%=matrix-%)
+.PHONY: help demo test test-pooled serve lint soak matrix clean $(MATRIX:%=matrix-%)
 
 help:
-	@echo "make demo | test | serve | lint | soak | matrix | clean"
+	@echo "make demo | test | test-pooled | serve | lint | soak | matrix | clean"
 
 demo: $(VENV)/.installed-demo
 	$(PY) manage.py demo
@@ -27,6 +27,10 @@ test: $(VENV)/.installed-test
 	$(PY) -m coverage run -m pytest -n $(WORKERS) $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
+
+# All tests that use PostgreSQL, through a pooler that changes the connection with each transaction.
+test-pooled: $(VENV)/.installed-test
+	TEST_POSTGRES_PROXY=1 $(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 # Worker and site end together, whichever ends first.
 serve: $(VENV)/.installed-demo

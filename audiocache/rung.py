@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from audiocache.circuit import Circuit
+from audiocache.circuit import PROBE_SECONDS, Circuit
 from audiocache.exceptions import TierError
+from audiocache.pulse import pulse
 from audiocache.stats import ERRORS, Recorder
 from audiocache.tiers.base import Tier
 from audiocache.workers import Executor
 
 R = TypeVar("R")
+
+FIRST_PROBE_SECONDS: Final = 0.5
 
 
 class Rung:
@@ -23,22 +26,39 @@ class Rung:
         self.tier = tier
         self._executor = executor
         self.count = recorder.count_for(tier.name)
-        self.circuit = Circuit(tier.name)
+        self.circuit = Circuit(tier.name, first=FIRST_PROBE_SECONDS)
 
     def attempt(self, operation: str, call: Callable[[Tier], R]) -> R | None:
         """What `call` gets from the tier; None when it is passed over or fails."""
-        if not self.circuit.allows():
+        if not (self.circuit.available or self._may_probe()):
             return None
         started = perf_counter_ns()
         try:
             result = self.do(call)
         except TierError as error:
             self.count.counts[ERRORS] += 1
-            self.circuit.failed(error)
+            self.circuit.failed(error, operation)
             return None
-        self.circuit.worked()
+        self.circuit.worked(operation)
         self.count.took(operation, perf_counter_ns() - started)
         return result
+
+    def _may_probe(self) -> bool:
+        """Callers pay for no probe while the pulse makes them, unless it is held up."""
+        return self.circuit.allows(patience=PROBE_SECONDS if pulse.running else 0.0)
+
+    def probe(self) -> None:
+        """Where the tier is broken and it is time: ask it whether it works again. The pulse's."""
+        if self.circuit.available or not self.circuit.allows():
+            return
+        try:
+            self.do(lambda tier: tier.check())
+        except TierError as error:
+            self.circuit.failed(error)
+        else:
+            self.circuit.worked()
+        finally:
+            self.tier.release()
 
     def do(self, call: Callable[[Tier], R]) -> R:
         """On a thread of ours where this one runs an event loop: Django's connections refuse

@@ -12,6 +12,8 @@ from audiocache.pulse import pulse
 from audiocache.stats import Recorder
 
 FLUSH_SECONDS: Final = 5.0
+PROBE_SECONDS: Final = 0.5
+"""How often it is asked whether a broken tier is to be tried; the circuit says when."""
 
 
 class Upkeep:
@@ -38,12 +40,18 @@ class Upkeep:
         if not self._scheduled:
             self._scheduled = True
             pulse.every(FLUSH_SECONDS, self.beat)
+            pulse.every(PROBE_SECONDS, self.probe)
         pulse.ensure()
 
     def beat(self) -> None:
         """Flush, and hold no connection until the next time: test runs drop databases."""
         self.flush()
         self._ladder.release()
+
+    def probe(self) -> None:
+        """Ask the broken tiers whether they work again, so that no caller has to find out."""
+        for rung in self._ladder.rungs:
+            rung.probe()
 
     def flush(self) -> None:
         """Write down what was counted since the last time; what fails is kept for the next."""

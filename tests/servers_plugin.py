@@ -2,6 +2,9 @@
 
 With xdist the controller starts them; the workers inherit the addresses. PostgreSQL needs a second
 to make its cluster, and makes it while the tests are collected.
+
+With TEST_POSTGRES_PROXY=1 the tests that use PostgreSQL, and no others, run through a pooler that
+changes the server connection after every transaction.
 """
 
 import gc
@@ -19,6 +22,7 @@ import pytest
 
 REDIS_URL = "TEST_REDIS_URL"
 POSTGRES_URL = "TEST_POSTGRES_URL"
+POSTGRES_PROXY = "TEST_POSTGRES_PROXY"
 FOLDER = "TEST_FOLDER"
 HEADER = pytest.StashKey[list[str]]()
 STARTING = pytest.StashKey[Future[Any]]()
@@ -54,9 +58,18 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs no database first: making one takes a second, and results are there at once."""
     items.sort(key=lambda item: item.get_closest_marker("django_db") is not None)
+    if os.environ.get(POSTGRES_PROXY):
+        chosen = [item for item in items if _uses_postgres(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+def _uses_postgres(item: pytest.Item) -> bool:
+    marks = item.iter_markers("django_db")
+    return any("audiocache_pg" in mark.kwargs.get("databases", ()) for mark in marks)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -87,8 +100,14 @@ def _start(config: pytest.Config) -> None:
     # The kernel ends a server with the thread that started it: this one stays until the end.
     thread = stack.enter_context(ThreadPoolExecutor(1))
     config.stash[STARTING] = thread.submit(postgres.start)
-    os.environ.update({REDIS_URL: redis.url, POSTGRES_URL: postgres.url, FOLDER: folder})
     config.stash[HEADER] = [f"server: {redis}", f"server: {postgres}"]
+    url = postgres.url
+    if os.environ.get(POSTGRES_PROXY):
+        from tests.proxies.transaction_pooler import TransactionPooler
+
+        url = stack.enter_context(TransactionPooler(url)).url
+        config.stash[HEADER].append("server: PostgreSQL behind a transaction pooler")
+    os.environ.update({REDIS_URL: redis.url, POSTGRES_URL: url, FOLDER: folder})
 
 
 def _wait(config: pytest.Config) -> None:

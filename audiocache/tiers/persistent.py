@@ -243,8 +243,8 @@ class PersistentTier(Tier):
         return self._room.unknown_stats()
 
     def check(self) -> None:
-        """Ask for the totals. Raises TierError."""
-        self._room.totals()
+        """Ask for an entry that cannot be, with all its columns. Raises TierError."""
+        self.get_many(("",))
 
     def release(self) -> None:
         """Close this thread's connection."""

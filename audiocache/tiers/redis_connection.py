@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.exceptions import ImproperlyConfigured
 
@@ -14,13 +16,15 @@ from audiocache.conf import CacheConfig
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.gate import Gate
 from audiocache.tiers.redis_address import address_of
-from audiocache.tiers.redis_socket import bounded
+from audiocache.tiers.redis_socket import bounded, within
 
 if TYPE_CHECKING:
     from redis import Redis
 
 TIMEOUT_SECONDS: Final = 0.25
 """To connect, to read, and to wait for a free connection of the pool."""
+USE_SECONDS: Final = 0.3
+"""For all that one use sends and reads, the handshake of a new connection included."""
 READ_BYTES: Final = 256 * 1024
 
 MISSING_EXTRA: Final = (
@@ -34,17 +38,34 @@ class RedisConnection:
     def __init__(self, client: Any, max_connections: int = 10) -> None:
         self._client = client
         self._gate = Gate(max_connections)
+        self._failed_at = 0.0
 
     @contextmanager
     def use(self) -> Iterator[Any]:
         """The client; Redis' and the operating system's errors come out as TierError."""
+        came = time.monotonic()
         if not self._gate.enter(TIMEOUT_SECONDS):
             raise TierBusy(_BUSY)
         try:
-            with _trouble():
+            if self._failed_at > came:  # what others met inside, those who waited need not meet
+                raise TierUnavailable("it failed meanwhile")
+            with self._watched():
                 yield self._client
         finally:
             self._gate.leave()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            with within(USE_SECONDS), _trouble():
+                yield
+        except TierUnavailable:
+            self._failed_at = time.monotonic()
+            raise
+        except TierError as error:
+            if str(error) == _DEMOTED:  # the name leads elsewhere now: connect anew
+                self._client.connection_pool.connection_class.era += 1
+            raise
 
     def close(self) -> None:
         """Close idle connections; the next use opens new ones."""
@@ -52,6 +73,8 @@ class RedisConnection:
 
 
 _BUSY: Final = "all connections of the pool are in use"
+_DEMOTED: Final = "ReadOnlyError"
+"""A primary that became a replica takes no writes."""
 
 
 @contextmanager
@@ -67,13 +90,22 @@ def _trouble() -> Iterator[None]:
             raise TierBusy(_BUSY) from error
         raise TierUnavailable(type(error).__name__) from error
     except redis.ResponseError as error:
-        # The first word is Redis' kind of error; what follows may quote a value. Where redis-py
-        # has a class for the kind, it leaves the word out.
-        by_class = type(error) is not redis.ResponseError
-        kind = type(error).__name__ if by_class else str(error).partition(" ")[0]
-        raise TierError(kind) from error
+        raise TierError(_kind(error)) from error
     except redis.RedisError as error:
         raise TierUnavailable(type(error).__name__) from error
+
+
+def _kind(error: Exception) -> str:
+    """Redis' kind of error, its first word: what follows may quote a value.
+
+    Where redis-py has a class for the kind, it leaves the word out. Of what a script met, older
+    servers tell the kind further on.
+    """
+    from redis import exceptions as redis
+
+    if type(error) is not redis.ResponseError:
+        return type(error).__name__
+    return _DEMOTED if " -READONLY " in str(error) else str(error).partition(" ")[0]
 
 
 def connect(config: CacheConfig) -> Any:
@@ -82,28 +114,66 @@ def connect(config: CacheConfig) -> Any:
     Raises ImproperlyConfigured for a wrong address or alias, or when django-redis is missing.
     """
     try:
-        import django_redis
+        import django_redis.pool  # noqa: F401 - is it there?
     except ImportError:
         raise ImproperlyConfigured(MISSING_EXTRA) from None
     if config.redis_alias:
-        return _of_alias(django_redis, config.redis_alias)
-    client = _own_factory(config).connect(address_of(config))
-    pool = client.connection_pool
-    pool.connection_class = bounded(pool.connection_class)
-    return client
+        return _of_alias(config.redis_alias, config.redis_max_connections)
+    options = {
+        "CONNECTION_FACTORY": "django_redis.pool.ConnectionFactory",
+        "CONNECTION_POOL_CLASS": "redis.connection.BlockingConnectionPool",
+        "CONNECTION_POOL_KWARGS": {"timeout": TIMEOUT_SECONDS},
+        "PASSWORD": config.redis_password,
+    }
+    return _client(address_of(config), options, config.redis_max_connections)
 
 
-def _of_alias(django_redis: Any, alias: str) -> Redis:
+def _of_alias(alias: str, max_connections: int) -> Redis:
+    """The server of a site's own cache, with its credentials, and time-outs and a pool of ours."""
     if not is_django_redis(alias):
         raise ImproperlyConfigured(
             f"CACHE_REDIS_ALIAS: {alias!r} is not a django-redis cache in CACHES"
         )
-    client: Redis = django_redis.get_redis_connection(alias)
+    site = settings.CACHES[alias]
+    location = site["LOCATION"]
+    # Of several, the first is the one that takes writes.
+    url = location.split(",")[0] if isinstance(location, str) else location[0]
+    client = _client(url, site.get("OPTIONS", {}), max_connections)
     if client.connection_pool.connection_kwargs.get("decode_responses"):
         raise ImproperlyConfigured(
             f"CACHE_REDIS_ALIAS: {alias!r} decodes responses, and sound is no text"
         )
     return client
+
+
+def _client(url: str, options: dict[str, Any], max_connections: int) -> Redis:
+    """As django-redis makes it. Its pools are shared by URL: a site's would lend its time-outs."""
+    from django_redis.pool import get_connection_factory
+
+    given = options.get("CONNECTION_POOL_KWARGS", {})
+    pool_options = {**given, "max_connections": max_connections, "socket_read_size": READ_BYTES}
+    factory = get_connection_factory(options={**options, "CONNECTION_POOL_KWARGS": pool_options})
+    pool = factory.get_connection_pool(factory.make_connection_params(url))
+    _bound(pool)
+    sentinel = getattr(pool, "sentinel_manager", None)
+    for each in sentinel.sentinels if sentinel else ():
+        _bound(each.connection_pool)
+    client: Redis = factory.redis_client_cls(
+        connection_pool=pool, **factory.redis_client_cls_kwargs
+    )
+    return client
+
+
+def _bound(pool: Any) -> None:
+    """No wait of the pool's connections is longer than ours, and none tries twice."""
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    given = pool.connection_kwargs
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        given[name] = min(given.get(name) or TIMEOUT_SECONDS, TIMEOUT_SECONDS)
+    given["retry"] = Retry(NoBackoff(), 0)
+    pool.connection_class = bounded(pool.connection_class)
 
 
 def is_django_redis(alias: str) -> bool:
@@ -112,28 +182,3 @@ def is_django_redis(alias: str) -> bool:
         return hasattr(getattr(caches[alias], "client", None), "get_client")
     except (InvalidCacheBackendError, ImproperlyConfigured):
         return False
-
-
-def _own_factory(config: CacheConfig) -> Any:
-    from django_redis.pool import ConnectionFactory
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    class OwnConnectionFactory(ConnectionFactory):  # type: ignore[misc]
-        # django-redis shares pools by URL: a site's own alias would lend us its time-outs.
-        _pools: ClassVar[dict[str, Any]] = {}
-
-    return OwnConnectionFactory(
-        {
-            "PASSWORD": config.redis_password,
-            "SOCKET_TIMEOUT": TIMEOUT_SECONDS,
-            "SOCKET_CONNECT_TIMEOUT": TIMEOUT_SECONDS,
-            "CONNECTION_POOL_CLASS": "redis.connection.BlockingConnectionPool",
-            "CONNECTION_POOL_KWARGS": {
-                "max_connections": config.redis_max_connections,
-                "timeout": TIMEOUT_SECONDS,
-                "retry": Retry(NoBackoff(), 0),
-                "socket_read_size": READ_BYTES,
-            },
-        }
-    )

@@ -1,80 +1,126 @@
-"""A deadline for a whole answer of Redis: redis-py's time-out begins anew with every read.
+"""A deadline for a whole use of Redis: redis-py's time-out begins anew with every read.
 
-A server that drips a byte at a time would hold a caller for half a minute. Bytes that came or
-went lengthen the deadline, so that a large clip on a slow line is no drip.
+A server that drips a byte at a time would hold a caller for half a minute, and one that is slow
+with each answer of a handshake for a second. Bytes that came or went lengthen the deadline, so
+that a large clip on a slow line is no drip.
 """
 
 from __future__ import annotations
 
+import math
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
-ANSWER_READS: Final = 1.2
-"""How many times the time-out of one read a whole answer may take."""
 BYTES_PER_SECOND: Final = 4 * 1024 * 1024
 """What is slower for long is a drip."""
+LAST_LOOK: Final = 0.001
+"""Seconds: an answer that came while this thread did not run is there, and is taken."""
+
+
+class _Use(threading.local):
+    """What this thread does with Redis at the moment."""
+
+    ends = math.inf
+
+    def left(self) -> float:
+        """Seconds."""
+        return self.ends - time.monotonic()
+
+
+_use = _Use()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All that this thread asks of Redis meanwhile ends with a TimeoutError after `seconds`."""
+    _use.ends = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _use.ends = math.inf
 
 
 class BoundedSocket:
-    """A connected socket whose reads end at the deadline of the command that was sent last."""
+    """A connected socket that waits no longer than the use of Redis lasts."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._timeout = connected.gettimeout()
         self._shortened = False
-        self._deadline = 0.0
-        self._credit = 0
+        self._unanswered = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
-
-    def sendall(self, data: bytes) -> None:
-        """The answer's clock begins to run with the first read."""
-        self._deadline = 0.0
-        self._credit += len(data)
-        self._socket.sendall(data)
 
     def settimeout(self, timeout: float | None) -> None:
         """Of one read."""
         self._timeout, self._shortened = timeout, False
         self._socket.settimeout(timeout)
 
+    def sendall(self, data: bytes) -> None:
+        """As a socket's. Raises TimeoutError at the deadline."""
+        self._bound()
+        self._socket.sendall(data)
+        self._unanswered = True
+        _use.ends += len(data) / BYTES_PER_SECOND
+
     def recv(self, size: int) -> bytes:
         """As a socket's. Raises TimeoutError at the deadline."""
         self._bound()
         data = self._socket.recv(size)
-        self._deadline += len(data) / BYTES_PER_SECOND
+        self._came(len(data))
         return data
 
     def recv_into(self, *where: Any) -> int:
         """As a socket's. Raises TimeoutError at the deadline."""
         self._bound()
         number = self._socket.recv_into(*where)
-        self._deadline += number / BYTES_PER_SECOND
+        self._came(number)
         return number
+
+    def _came(self, number: int) -> None:
+        self._unanswered = False
+        _use.ends += number / BYTES_PER_SECOND
 
     def _bound(self) -> None:
         if not self._timeout:  # is anything there? It does not wait
             return
-        now = time.monotonic()
-        if not self._deadline:
-            self._deadline = now + ANSWER_READS * self._timeout
-            self._deadline += self._credit / BYTES_PER_SECOND
-            self._credit = 0
-        left = self._deadline - now
-        if left <= 0:
+        left = _use.left()
+        if left <= 0 and not self._unanswered:
             raise TimeoutError("the answer is not whole at its deadline")
         if left < self._timeout or self._shortened:
             self._shortened = left < self._timeout
-            self._socket.settimeout(min(left, self._timeout))
+            self._socket.settimeout(min(max(left, LAST_LOOK), self._timeout))
 
 
 def bounded(connection_class: Any) -> Any:
-    """A class of redis-py's connections, on sockets with a deadline."""
+    """A class of redis-py's connections, for one pool, on sockets with a deadline.
+
+    After `era` was raised, each connects anew before its next use. The pool's own `disconnect`
+    may close one that another thread has just taken.
+    """
 
     class BoundedConnection(connection_class):  # type: ignore[misc]
+        era = 0
+        _connected_in = 0
+        socket_connect_timeout: float
+
+        def connect(self) -> None:
+            if self._connected_in != type(self).era:
+                self.disconnect()
+            super().connect()
+
         def _connect(self) -> BoundedSocket:
-            return BoundedSocket(super()._connect())
+            self._connected_in = type(self).era
+            given = self.socket_connect_timeout
+            self.socket_connect_timeout = min(given, max(_use.left(), LAST_LOOK))
+            try:
+                return BoundedSocket(super()._connect())
+            finally:
+                self.socket_connect_timeout = given
 
     return BoundedConnection

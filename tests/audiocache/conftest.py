@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,9 @@ def database_mark(*aliases: str) -> pytest.MarkDecorator:
 
 ON_SQLITE = database_mark("audiocache")
 ON_POSTGRESQL = database_mark("audiocache_pg")
+OF_ONE_SESSION = pytest.mark.skipif(
+    bool(os.environ.get("TEST_POSTGRES_PROXY")), reason="it is about one session of the server"
+)
 DATABASES = [
     pytest.param("sqlite", marks=ON_SQLITE),
     pytest.param("postgresql", marks=ON_POSTGRESQL),

@@ -17,6 +17,7 @@ from audiocache import inherited, own_file
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
 from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
+from audiocache.tiers.sql.waiting import bound_waits
 
 TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
 """For PostgreSQL, in ms, so that no locked row or slow disk holds a caller (law 3).
@@ -82,6 +83,8 @@ class OwnConnection:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
                 connection.ensure_connection()
+                if connection.vendor == "postgresql":
+                    bound_waits(connection.connection)
                 with connection.wrap_database_errors:
                     yield connection
         except CAUGHT as error:
@@ -94,8 +97,11 @@ class OwnConnection:
                 self.release()
 
     def _recover(self, connection: BaseDatabaseWrapper) -> None:
-        """Begin anew next time: with another connection, and with a look at the file."""
-        if not connection.in_atomic_block:
+        """Begin anew next time: with another connection, and with a look at the file.
+
+        In a transaction, Django would open another at once, to end it there.
+        """
+        if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
             connection.close()
         own_file.unprepare(self.alias)
 

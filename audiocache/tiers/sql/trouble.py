@@ -36,6 +36,10 @@ PHRASES: Final = (
 
 _LIMIT_CLASS: Final = "54"
 """PostgreSQL's program_limit_exceeded: a value is too long for an index."""
+_FULL: Final = {"53100", "SQLITE_FULL"}
+"""There is no room, for this entry at least. What is there can be read."""
+_READ_ONLY: Final = {"25006", "SQLITE_READONLY"}
+"""As after a fail-over, or on a disk with errors. What is there can be read."""
 _LOCKED: Final = {"55P03", "40P01", "40001"}
 """A lock was not to be had in time; a deadlock; a write that came second."""
 _NO_SCHEMA: Final = {"42P01", "42703"}
@@ -49,14 +53,15 @@ def trouble_of(error: Exception, *, reading: bool = False) -> TierError:
         return TierError(_told(error))
     if _is_locked(error) and not (reading and _code(error) in _LOCKED):
         return TierBusy(_told(error))
-    return TierUnavailable(_told(error)) if _is_outage(error) else TierError(_told(error))
+    outage = _is_outage(error) and (reading or _code(error) not in _READ_ONLY)
+    return TierUnavailable(_told(error)) if outage else TierError(_told(error))
 
 
 def is_of_a_value(error: Exception) -> bool:
     """Does it concern one entry alone? Then the connection is as good as before."""
-    return (
-        isinstance(error, OF_A_VALUE) or _code(error)[:2] == _LIMIT_CLASS or is_undecodable(error)
-    )
+    code = _code(error)
+    by_code = code[:2] == _LIMIT_CLASS or code in _FULL
+    return by_code or isinstance(error, OF_A_VALUE) or is_undecodable(error)
 
 
 def is_undecodable(error: Exception) -> bool:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import select
-import socket
 import struct
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -28,7 +25,6 @@ from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.tiers import redis_generation
 from audiocache.tiers.distributed import LONGEST_MS, DistributedTier
 from audiocache.tiers.redis_connection import connect
-from audiocache.tiers.redis_socket import BoundedSocket
 from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import NewTier
 from tests.factories import HOUR, NOW, FakeClock, entry
@@ -823,104 +819,6 @@ def test_a_right_url_makes_a_client(url: str) -> None:
 def test_a_wrong_host_is_a_wrong_setting(host: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^CACHE_REDIS_HOST: "):
         connect(CacheConfig(redis_host=host))
-
-
-# A deadline for a whole answer
-
-
-@contextmanager
-def dripping(target: RedisServer, pause: float) -> Iterator[int]:
-    """The port of a proxy that lets a byte of the server's through per `pause` seconds."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        worker = threading.Thread(target=drip, args=(listener, target.port, pause), daemon=True)
-        worker.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-    worker.join(10)
-
-
-def drip(listener: socket.socket, port: int, pause: float) -> None:
-    with suppress(OSError):
-        while True:
-            link, _ = listener.accept()
-            with (
-                link,
-                socket.create_connection(("127.0.0.1", port), 10) as server,
-                suppress(OSError),
-            ):
-                pump(link, server, pause)
-
-
-def pump(link: socket.socket, server: socket.socket, pause: float) -> None:
-    while True:
-        ready, _, _ = select.select([link, server], [], [], 10)
-        data = ready[0].recv(1) if server in ready[:1] else ready[0].recv(65536)
-        if not data:
-            return
-        if ready[0] is server:
-            time.sleep(pause)
-            link.sendall(data)
-        else:
-            server.sendall(data)
-
-
-def test_a_dripping_server_is_left_at_the_deadline(
-    new_tier: NewTier, own_server: RedisServer
-) -> None:
-    made = entry("a")
-    new_tier("redis", redis_url=own_server.url).put_many([made])
-    with dripping(own_server, 0.05) as port:
-        tier = new_tier("redis", redis_url=f"redis://127.0.0.1:{port}")
-        started = time.monotonic()
-        with pytest.raises(TierUnavailable, match="TimeoutError"):
-            tier.get(made.key)
-        assert time.monotonic() - started < 5  # each read by itself would be in time, for 20 s
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[BoundedSocket, socket.socket]]:
-    near, far = socket.socketpair()
-    near.settimeout(0.1)
-    with near, far:
-        yield BoundedSocket(near), far
-
-
-def test_bytes_that_come_lengthen_the_deadline(
-    ends: tuple[BoundedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    near, far = ends
-    now = 100.0
-    monkeypatch.setattr("audiocache.tiers.redis_socket.time.monotonic", lambda: now)
-    near.sendall(b"GET")
-    far.sendall(bytes(100_000))
-    assert len(near.recv(60_000)) == 60_000
-    now += 0.125
-    assert near.recv_into(bytearray(40_000)) == 40_000
-    now += 0.125
-    far.sendall(b"x")
-    with pytest.raises(TimeoutError):
-        near.recv(1)
-    near.sendall(b"GET")
-    assert near.recv(1) == b"x"
-
-
-def test_a_read_is_shortened_to_what_is_left_and_lengthened_again(
-    ends: tuple[BoundedSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    near, far = ends
-    now = 100.0
-    monkeypatch.setattr("audiocache.tiers.redis_socket.time.monotonic", lambda: now)
-    far.sendall(b"abc")
-    near.recv(1)
-    now += 0.0625
-    near.recv(1)
-    assert 0 < near.gettimeout() < 0.06
-    near.sendall(b"GET")
-    near.recv(1)
-    assert near.gettimeout() == 0.1
-    near.settimeout(0)
-    with pytest.raises(BlockingIOError):
-        near.recv(1)
 
 
 def test_a_missing_extra_is_one_sentence_with_the_pip_command(

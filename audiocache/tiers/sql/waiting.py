@@ -1,0 +1,49 @@
+"""An end of the wait for PostgreSQL: the server's own time limits are no use when it is silent.
+
+A server that is stopped, or whose host has gone behind a balancer, still has its connections
+acknowledged, so no time-out of TCP's comes. psycopg waits in steps of a tenth of a second, as
+generators, between which a clock can be looked at.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Generator
+from typing import Any, Final
+
+ANSWER_SECONDS: Final = 6.0
+"""A second more than the server gives a statement: it is the one to end it, if it is there."""
+
+
+def bound_waits(connection: Any) -> None:
+    """Let no wait of a psycopg connection be longer. Other drivers wait by themselves."""
+    plain = getattr(type(connection), "wait", None)
+    if plain is None or "wait" in vars(connection):
+        return
+    known = weakref.ref(connection)  # itself would keep it alive
+
+    def wait(generator: Any, *how: Any, **more: Any) -> Any:
+        own = known()
+        return plain(own, _ending(generator, own), *how, **more)
+
+    connection.wait = wait
+
+
+def _ending(generator: Generator[Any, Any, Any], connection: Any) -> Generator[Any, Any, Any]:
+    """The same generator up to the deadline. Then the connection is of no use: the answer may
+    still come.
+    """
+    from psycopg import OperationalError
+
+    ends = time.monotonic() + ANSWER_SECONDS
+    ready = None
+    while True:
+        try:
+            waits_for = generator.send(ready)
+        except StopIteration as done:
+            return done.value
+        ready = yield waits_for
+        if not ready and time.monotonic() > ends:
+            connection.close()
+            raise OperationalError("timeout expired")

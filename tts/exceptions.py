@@ -16,6 +16,7 @@ TTSError
         ├── ContentRefused   the provider will not speak this content
         ├── RequestRefused   it finds the request wrong (any other HTTP 4xx)
         └── NotAudio         it answered, but not with the sound that was asked for
+            └── CutAnswer    the connection broke within its answer
 """
 
 from __future__ import annotations
@@ -122,3 +123,9 @@ class NotAudio(FinalError):
     """When it was refused first; None: just now."""
     until: datetime | None = None
     """The provider is not asked again before; None: it has not been remembered."""
+
+
+class CutAnswer(NotAudio):
+    """The connection broke within the answer, which may be billed: asked again once, and soon
+    again. What came of it is its `recording`.
+    """

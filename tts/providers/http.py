@@ -136,8 +136,13 @@ class HttpProvider(Provider):
         found = answer.json()
         words = self.error_words(found) if isinstance(found, dict) else ()
         word = next((word for word in words if word in self.meanings), None)
-        kind = self.meanings[word] if word else by_status(answer.status)
+        kind = self.kind(self.meanings[word], answer) if word else by_status(answer.status)
         return self.error(kind, f"HTTP {answer.status}" + (f", {word}" if word else ""), answer)
+
+    def kind(self, told: type[ProviderError], answer: HttpAnswer) -> type[ProviderError]:
+        """As it is told by a word; but who answers 4xx is not down, whatever it says."""
+        wrong = told is ProviderDown and answer.status < 500
+        return by_status(answer.status) if wrong else told
 
     def error_words(self, body: dict[str, Any]) -> Iterable[str]:  # noqa: ARG002 - for those who override it
         """The words in the JSON of an error that may stand in `meanings`, the best first."""

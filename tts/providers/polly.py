@@ -95,7 +95,8 @@ class PollyProvider(MarkupProvider):
         """The kind stands in a header, as `ThrottlingException:` and an address."""
         kind = answer.headers.get("x-amzn-ErrorType", "").partition(":")[0]
         if kind in self.meanings:
-            return self.error(self.meanings[kind], f"HTTP {answer.status}, {kind}", answer)
+            told = self.kind(self.meanings[kind], answer)
+            return self.error(told, f"HTTP {answer.status}, {kind}", answer)
         return super().meaning(answer)
 
     def error_words(self, body: dict[str, Any]) -> list[str]:

@@ -47,5 +47,6 @@ def refusal(status: int, kind: str, code: str | None, **headers: str) -> Reply:
     return as_json(status, {"error": error}, **{"x-request-id": "req_5d2c"}, **headers)
 
 
+WRONG = refusal(400, "server_error", None)
 QUOTA = refusal(429, "insufficient_quota", "insufficient_quota")
 BUSY = refusal(429, "requests", "rate_limit_exceeded")

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 from audiocache.entries import Recording
 from tts.conf import TTSConfig
-from tts.deadline import Deadline
+from tts.deadline import Deadline, until
 from tts.exceptions import (
     ContentRefused,
     ProviderDown,
@@ -90,7 +90,9 @@ class HttpProvider(Provider):
 
     def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:
         """Call, send, recording."""
-        answer = self.send(self.call(request), deadline, self.max_answer(request))
+        with until(deadline):  # what signs a call may have to ask for its credentials
+            call = self.call(request)
+        answer = self.send(call, deadline, self.max_answer(request))
         return self.recording(answer, request)
 
     # First step

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from tts import ssml
 from tts.exceptions import InvalidSpeechRequest, ProviderError
-from tts.providers import aws
+from tts.providers import aws, fields
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.http import words_in
 from tts.providers.markup import MarkupProvider
@@ -77,6 +77,10 @@ class PollyProvider(MarkupProvider):
         return ["standard", "neural", "long-form", "generative"]
 
     # First step
+
+    def complete_speed(self, request: SpeechRequest) -> float:
+        """Whole percents: no finer ones are sent."""
+        return fields.number("speed", round(super().complete_speed(request), 2), *self.speeds)
 
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """The names of lexicons; what stands in them is no part of the key."""

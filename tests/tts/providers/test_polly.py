@@ -58,6 +58,11 @@ class TestPollyProvider(PaidContract):
         "model": ({}, {"model": "generative"}),
         "language": ({"voice": "Aditi"}, {"voice": "Aditi", "language": "hi-IN"}),
     }
+    same: ClassVar = [
+        ({"speed": 0.91}, {"speed": 1 / 1.1}),
+        ({"speed": 0.91}, {"speed": 0.9085}),
+        ({}, {"speed": 1.001}),
+    ]
     errors: ClassVar = [
         (vendor.QUOTA, QuotaSpent),
         (vendor.BUSY, RateLimited),
@@ -231,6 +236,7 @@ class TestPollyProvider(PaidContract):
             ({"options": {"lexicons": ["a-b"]}}, "options.lexicons"),
             ({"options": {"lexicons": list("abcdef")}}, "options.lexicons"),
             ({"ssml": True, "speed": 1.5}, "speed"),
+            ({"speed": 0.199}, "speed"),
             ({"ssml": True, "text": f"<speak>{'e' * 3001}</speak>"}, "text"),
             ({"ssml": True, "text": f"<speak>{'<p/>' * 1500}e</speak>"}, "text"),
             # Ten minutes are over sooner when it speaks slowly, or Chinese.

@@ -76,7 +76,7 @@ def test_silence_is_silence_however_little_time_there_is(audio_format: str) -> N
 @pytest.mark.parametrize("audio_format", CODED)
 def test_a_word_in_a_long_silence_is_found(audio_format: str) -> None:
     pcm, rate = spoken("Hello")
-    silence = bytes(2 * rate * 40)
+    silence = bytes(2 * rate * 15)
     audio = encoded(silence + pcm + silence, rate, audio_format)
     ticks = itertools.chain(itertools.repeat(0.0, 2), [9.0], itertools.repeat(0.0))
     content_type = CONTENT_TYPES[audio_format]

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Final
 
 from audiocache.entries import Recording
 from tts import ssml
-from tts.exceptions import InvalidSpeechRequest, NotAudio, ProviderError
+from tts.deadline import Deadline
+from tts.exceptions import CutAnswer, InvalidSpeechRequest, NotAudio, ProviderError
 from tts.providers import fields, google_status
 from tts.providers.base import BYTES
 from tts.providers.calls import HttpAnswer, HttpCall
@@ -101,6 +102,16 @@ class GoogleProvider(HttpProvider):
     def max_answer(self, request: SpeechRequest) -> int:
         """Four characters of base64 for three bytes."""
         return super().max_answer(request) * 4 // 3 + HEAD
+
+    # Second step
+
+    def send(self, call: HttpCall, deadline: Deadline, limit: int) -> HttpAnswer:
+        """See HttpProvider. A part of a document of JSON is no sound to be kept."""
+        try:
+            return super().send(call, deadline, limit)
+        except CutAnswer as error:
+            error.recording = None
+            raise
 
     # Third step
 

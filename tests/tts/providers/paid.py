@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, ProviderError, WrongKey
 from tts.providers import provider_class
 from tts.providers.base import Provider
+from tts.providers.http import HttpProvider
 from tts.service import TTSService
 from tts.speech import SpeechRequest
 
@@ -86,8 +88,17 @@ class OptionContract(ProviderContract):
         for pair in self.same:
             server.heard.clear()
             requests = [SpeechRequest(SENTENCE, **fields) for fields in pair]
+            complete = [service.complete(request).spoken() for request in requests]
+            first, second = map(self.called, [service.provider] * 2, complete)
+            assert first == second
             assert len({service.synthesize_sync(request).key for request in requests}) == 1
             assert len(server.heard) <= 1
+
+    def called(self, provider: Provider, request: SpeechRequest) -> object:
+        """What would be sent, beside the headers."""
+        assert isinstance(provider, HttpProvider)
+        call = provider.call(request)
+        return json.dumps([call.url, dict(call.params), call.json, str(call.data)])
 
 
 class PaidContract(OptionContract):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
 from audiocache.content_types import sniff
+from audiocache.textless import without_texts
 
 NEVER: Final = 2**63 - 1
 """The instant of an entry without expiry: the largest integer of both databases."""
@@ -55,10 +56,17 @@ class Clip:
     legacy_digest: str | None = None
     """The digest of the text as it was given, there."""
 
+    texts: tuple[str, ...] = ()
+    """Parameters of the variant that hold text, such as `options.previous_text`."""
+
     @property
     def digests(self) -> list[str]:
         """Under which entries of the text are found."""
         return [digest for digest in (self.text_digest, self.legacy_digest) if digest]
+
+    def stored_variant(self, *, store_text: bool) -> str:
+        """The variant, with digests in place of texts where these are not to be stored."""
+        return self.variant if store_text else without_texts(self.variant, self.texts)
 
     def __repr__(self) -> str:
         return f"Clip({self.key[:12]})"
@@ -150,7 +158,7 @@ def entry_of(clip: Clip, recording: Recording, life: Life, *, store_text: bool) 
         namespace=clip.namespace,
         text_digest=clip.text_digest,
         text=clip.text if store_text else None,
-        variant=clip.variant,
+        variant=clip.stored_variant(store_text=store_text),
         content_type=as_content_type(recording.content_type) or sniff(recording.audio),
         created=life.created,
         expires=life.expires,

@@ -36,9 +36,11 @@ def clip_of(
     namespace: str = "",
     *,
     source_variant: Mapping[str, object] | None = None,
+    texts: tuple[str, ...] = (),
 ) -> Clip:
     """The clip of this text in this variant; of `source_variant` it is a rendition.
 
+    `texts` names the parameters that hold text: they are in the key as any other.
     Raises TypeError or ValueError that names the parameter.
     """
     normal = normalize_text(text)
@@ -51,7 +53,7 @@ def clip_of(
         source = clip_key(digest, canonical_variant(source_variant), namespace)
     given = None if normal == text else text_digest(str(text))
     legacy = given and clip_key(given, canonical, namespace)
-    return Clip(key, digest, normal, canonical, namespace, source, legacy, given)
+    return Clip(key, digest, normal, canonical, namespace, source, legacy, given, texts)
 
 
 def normalize_text(text: str) -> str:

@@ -77,7 +77,7 @@ def row_of(
         namespace=clip.namespace,
         text_digest=clip.text_digest,
         text=clip.text if store_text else None,
-        variant=clip.variant,
+        variant=clip.stored_variant(store_text=store_text),
         provider=provider,
         model=model,
         voice=voice,

@@ -4,7 +4,7 @@ words -> another kind -> the container walked -> length -> decoded -> silence
 
 A refusal is NotAudio: it says why, without the text, and has the refused recording in an
 attribute. At most 100 ms for a MiB (and for what is smaller): walking takes up to 50, and
-decoding has a budget of 50.
+decoding has a budget. The decoder's import, once in a process, comes on top.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 from audiocache.content_types import sniff
 from audiocache.entries import Recording
 from tts.containers import WALKERS, BadContainer, Walked
-from tts.containers.samples import walk_bytes, walk_pcm
+from tts.containers.samples import walk_alaw, walk_pcm, walk_ulaw
 from tts.decoding import FORMATS, can_decode, decode
 from tts.exceptions import NotAudio
 from tts.formats import codec_of, content_type_of
@@ -29,7 +29,7 @@ SHORTFALL: Final = 0.1
 """By how much a decoder may give less than the container says: the greater of both counts.
 Decoders drop what encoders put around the sound."""
 
-SAMPLES: Final = {"pcm": walk_pcm, "ulaw": walk_bytes, "mulaw": walk_bytes, "alaw": walk_bytes}
+SAMPLES: Final = {"pcm": walk_pcm, "ulaw": walk_ulaw, "mulaw": walk_ulaw, "alaw": walk_alaw}
 """Formats without a container, by codec."""
 STREAMS: Final = {"opus": "opus", "vorbis": "vorbis"}
 """Formats that mean one codec of a container that holds several."""
@@ -37,7 +37,8 @@ STREAMS: Final = {"opus": "opus", "vorbis": "vorbis"}
 HEAD: Final = 256
 """Bytes that tell a message from a sound."""
 
-_WORDS: Final = frozenset({9, 10, 13, *range(32, 127), *range(128, 256)})
+_KINDS: Final = {b"{": "JSON", b"[": "JSON", b"<": "HTML or XML"}
+_WORDS: Final = bytes({9, 10, 13, *range(32, 127), *range(128, 256)})
 _MAGIC: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04")
 _RATE: Final = re.compile(r"_([1-9][0-9]{3,5})(?:_|$)")
 
@@ -59,9 +60,12 @@ def admit(recording: Recording, request: SpeechRequest) -> Recording:
 def begins_well(head: bytes, request: SpeechRequest) -> bool:
     """May the sound of a request begin with these bytes? HEAD of them tell."""
     codec = codec_of(request.audio_format or "")
+    bare = codec in SAMPLES
     try:
-        _refuse_words(head)
-        _refuse_other_kind(head, content_type_of(codec), bare=codec in SAMPLES)
+        # Whether soft samples are words is told by the whole of them, at its end.
+        if not bare or head[:1] in _KINDS:
+            _refuse_words(head, bare=bare)
+        _refuse_other_kind(head, content_type_of(codec), bare=bare)
     except _Refusal:
         return False
     return True
@@ -74,7 +78,7 @@ class _Refusal(Exception):
 def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
     audio, wanted = recording.audio, content_type_of(request.audio_format or "")
     codec = codec_of(request.audio_format or "")
-    _refuse_words(audio)
+    _refuse_words(audio, bare=codec in SAMPLES)
     _refuse_other_kind(audio, wanted, bare=codec in SAMPLES)
     try:
         walked = _walked(audio, wanted, request)
@@ -89,25 +93,29 @@ def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
     return dataclasses.replace(recording, content_type=wanted, duration_ms=duration_ms)
 
 
-def _refuse_words(audio: bytes) -> None:
-    """JSON, HTML and any other plain text is a message, whatever its content type says."""
+def _refuse_words(audio: bytes, *, bare: bool) -> None:
+    """JSON, HTML and any other plain text is a message, whatever its content type says.
+
+    Bare samples may begin like words, such as soft ones in A-law: they are judged as a whole.
+    """
     if not audio:
         raise _Refusal("the answer is empty")
     head = audio[:HEAD]
-    if not _is_words(head):
+    if not _is_words(head) or (bare and not _is_words(audio)):
         return
-    kinds = {b"{": "JSON", b"[": "JSON", b"<": "HTML or XML"}
-    kind = kinds.get(head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "plain text")
+    kind = _KINDS.get(head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], "plain text")
     raise _Refusal(f"the answer is {kind}, not audio")
 
 
-def _is_words(head: bytes) -> bool:
+def _is_words(data: bytes) -> bool:
+    if data.translate(None, _WORDS):
+        return False
     try:
-        # Incremental, as a character may be cut at the end of the head.
-        getincrementaldecoder("utf-8")().decode(head)
+        # Incremental, as a character may be cut at the end.
+        getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
         return False
-    return _WORDS.issuperset(head)
+    return True
 
 
 def _walked(audio: bytes, wanted: str, request: SpeechRequest) -> Walked:
@@ -148,11 +156,11 @@ def _decodes_to_silence(audio: bytes, wanted: str, walked: Walked) -> bool:
     """
     if walked.silent is not None or wanted not in FORMATS or not can_decode():
         return False
-    decoded = decode(audio, wanted)
-    said = walked.duration_ms or 0
-    if decoded.to_the_end and decoded.duration_ms < said - max(SHORTFALL_MS, said * SHORTFALL):
+    decoded = decode(audio, walked.pieces, wanted)
+    said = (walked.duration_ms or 0) if decoded.to_the_end else decoded.given_ms
+    if decoded.duration_ms < said - max(SHORTFALL_MS, said * SHORTFALL):
         raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
-    return decoded.silent and decoded.to_the_end
+    return decoded.silent
 
 
 def _refuse_length(duration_ms: int, request: SpeechRequest) -> None:

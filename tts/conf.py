@@ -33,6 +33,8 @@ VENDOR_KEYS: Final = {
 }
 """Environment names under which a provider's own tools keep its key, by provider."""
 
+_HTTP: Final = ("http://", "https://")
+
 
 def _options(value: Any) -> dict[str, Any]:
     if value is None:
@@ -51,7 +53,8 @@ def _name(value: Any) -> str | None:
     return (text(value) or None) if value is not None else None
 
 
-def _region(value: Any) -> str | None:
+def region_name(value: Any) -> str | None:
+    """The short name of a region. Raises ValueError."""
     name = _name(value)
     # It becomes part of a host's name.
     if name is not None and not re.fullmatch(r"[a-z0-9-]{1,40}", name):
@@ -108,7 +111,7 @@ class TTSConfig(Config):
     provider: str | None = setting(None, _provider)
     """espeak, tone, ... or a dotted path; None: see `chosen_provider`."""
     base_url: str | None = setting(None, _name)
-    region: str | None = setting(None, _region)
+    region: str | None = setting(None, region_name)
     """Of azure and polly, such as westeurope and eu-central-1."""
     proxy: str | None = setting(None, _secret, secret=True)
     """Address of an HTTP proxy, which may hold a password; the environment's are not used."""
@@ -155,10 +158,12 @@ class TTSConfig(Config):
 
     def conflicts(self) -> Iterator[str]:
         """Values that exclude each other."""
-        if self.base_url and not self.base_url.startswith(("http://", "https://")):
+        if self.base_url and not self.base_url.startswith(_HTTP):
             yield "TTS_BASE_URL: must start with https:// or http://"
         if self.fallback_after is not None and self.fallback_after >= self.timeout:
             yield "TTS_FALLBACK_AFTER: must be less than TTS_TIMEOUT"
+        if self.proxy and "://" in self.proxy and not self.proxy.startswith(_HTTP):
+            yield "TTS_PROXY: must start with https:// or http://"
 
     @classmethod
     def of_dict(cls, given: Mapping[str, Any]) -> Self:
@@ -200,7 +205,10 @@ class TTSConfig(Config):
 
 def _vendor_key(found: Mapping[str, Any]) -> dict[str, Any]:
     """The key under the vendor's own environment name, for the provider that is chosen."""
-    provider = found.get("provider") or ELEVENLABS
-    names = VENDOR_KEYS.get(provider, ()) if isinstance(provider, str) else ()
+    try:
+        provider = _provider(found.get("provider")) or ELEVENLABS
+    except ValueError:  # told by its own check
+        return {}
+    names = VENDOR_KEYS.get(provider, ())
     keys = [key for name in names if (key := os.environ.get(name, ""))]
     return {"api_key": keys[0]} if keys else {}

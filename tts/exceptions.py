@@ -17,6 +17,7 @@ TTSError
         ├── ContentRefused   the provider will not speak this content
         ├── RequestRefused   it finds the request wrong (any other HTTP 4xx)
         ├── NotAudio         it answered, but not with the sound that was asked for
+        │   └── CutAnswer    the connection broke within its answer
         └── BreakerOpen      it failed lately and is not asked now; says why and how long
 """
 
@@ -129,10 +130,14 @@ class NotAudio(FinalError):
     """What was refused: for the quarantine, and in no message."""
     since: datetime | None = None
     """When it was refused first; None: just now."""
-    cut: bool = False
-    """The line broke before the answer's end."""
     until: datetime | None = None
     """The provider is not asked again before; None: it has not been remembered."""
+
+
+class CutAnswer(NotAudio):
+    """The connection broke within the answer, which may be billed: asked again once, and soon
+    again. What came of it is its `recording`.
+    """
 
 
 class BreakerOpen(FinalError):

@@ -7,6 +7,8 @@ import unicodedata
 from collections import Counter
 from typing import Final
 
+from tts import ssml as markup
+
 FASTEST: Final = 40.0
 """Letters a second: speech has 10 to 20, the fastest voices at normal speed near 30."""
 FREE: Final = 10
@@ -38,12 +40,26 @@ def bounds(text: str, speed: float, *, ssml: bool) -> tuple[float, float]:
     A text of no letter and no digit may be as short as a sound, and SSML as long as its
     pauses say; SSML that plays a recording has no bound.
     """
-    if ssml and _RECORDING.search(text):
+    if not ssml:
+        least, most = _spoken(text)
+    elif _RECORDING.search(tags := _without_comments(text)):
         return LEAST, NO_BOUND
-    least, most = _spoken(_TAG.sub(" ", text) if ssml else text)
-    if ssml:
-        least, most = least / PROSODY, most * PROSODY + _pauses(text)
+    else:
+        least, most = _spoken(_between_tags(text))
+        least, most = least / PROSODY, most * PROSODY + _pauses(tags)
     return max(LEAST, least / max(speed, 1.0)), most / min(speed, 1.0)
+
+
+def _between_tags(document: str) -> str:
+    try:
+        return markup.read(document).spoken
+    except ValueError:  # a provider that speaks it nevertheless will know
+        return _TAG.sub(" ", document)
+
+
+def _without_comments(document: str) -> str:
+    first, *others = document.split("<!--")
+    return first + "".join(other.partition("-->")[2] for other in others)
 
 
 def _spoken(text: str) -> tuple[float, float]:

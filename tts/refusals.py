@@ -1,7 +1,8 @@
 """A broken answer is not paid for at every request: a refusal is remembered by source key.
 
 For ten minutes first, doubled at each further refusal up to a day; over all processes, in the
-cache's own database. When that cannot say, there is simply no memory (law 3).
+cache's own database. When that cannot say, there is simply no memory (law 3). An answer that the
+network cut is remembered for seconds: enough for a herd, and its bytes are kept for people.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from audiocache.content_types import UNKNOWN
 from audiocache.entries import Clip, Recording
 from audiocache.exceptions import TierError
 from audiocache.refused import Refusal, RefusedTable, row_of
-from tts.exceptions import NotAudio
+from tts.exceptions import CutAnswer, NotAudio
 from tts.quarantine import Limits, described
 
 FIRST_MS: Final = 600_000
 LONGEST_MS: Final = 86_400_000
+CUT_MS: Final = 10_000
 FORGIVEN_MS: Final = 7 * 86_400_000
 """A refusal so long after the last one's time counts as the first."""
 BELIEVED_MS: Final = 30_000
@@ -135,7 +137,9 @@ def following(before: Refusal | None, now: int, error: NotAudio) -> Refusal:
         return before  # Another process has noted it meanwhile.
     reason = str(error)
     if before is None or now > before.until + FORGIVEN_MS:
-        return Refusal(now, now + FIRST_MS, 1, reason, error.provider)
+        before = Refusal(now, now, 0, reason, error.provider)
+    if isinstance(error, CutAnswer):
+        return before._replace(until=now + CUT_MS, reason=reason, provider=error.provider)
     span = min(LONGEST_MS, FIRST_MS << min(before.times, 16))
     return Refusal(before.since, now + span, before.times + 1, reason, error.provider)
 
@@ -143,7 +147,8 @@ def following(before: Refusal | None, now: int, error: NotAudio) -> Refusal:
 def _remembered(refusal: Refusal) -> NotAudio:
     since, until = _moment(refusal.since), _moment(refusal.until)
     error = NotAudio(
-        f"{refusal.reason} (refusal {refusal.times}, the first at {since:%Y-%m-%d %H:%M:%S} UTC; "
+        f"{refusal.reason} (refusal {refusal.times or 1}, "
+        f"the first at {since:%Y-%m-%d %H:%M:%S} UTC; "
         f"the provider is not asked again before {until:%Y-%m-%d %H:%M:%S} UTC)",
         provider=refusal.provider,
     )

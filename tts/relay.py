@@ -9,7 +9,7 @@ from audiocache.entries import Recording
 from audiocache.streams import Broadcast
 from tts.admission import HEAD, begins_well
 from tts.deadline import Deadline
-from tts.exceptions import ConnectionFailed, NotAudio
+from tts.exceptions import ConnectionFailed, CutAnswer
 from tts.providers.base import Provider
 from tts.speech import SpeechRequest
 
@@ -29,8 +29,8 @@ class Relay:
         """
         try:
             return self._provider.stream(request, deadline, Gate(self._broadcast, request).take)
-        except NotAudio as error:
-            if not error.cut or self._broadcast.rewind():
+        except CutAnswer as error:
+            if self._broadcast.rewind():
                 raise
             cut = ConnectionFailed(str(error), provider=error.provider, status=error.status)
         raise cut

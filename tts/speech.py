@@ -52,6 +52,8 @@ class SpeechRequest:
     """The provider's own options."""
     provider: str | None = None
     voice_revision: str | None = None
+    text_options: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """Which options hold text; the provider says so."""
     _complete: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +102,13 @@ class SpeechRequest:
     def clip(self, namespace: str = "") -> Clip:
         """The cache's name of this rendition. Raises InvalidSpeechRequest when incomplete."""
         try:
-            return clip_of(self.text, self.variant, namespace, source_variant=self.source_variant)
+            return clip_of(
+                self.text,
+                self.variant,
+                namespace,
+                source_variant=self.source_variant,
+                texts=("instructions", *(f"options.{name}" for name in self.text_options)),
+            )
         except (TypeError, ValueError) as error:
             raise _as_invalid(error) from error
 

@@ -8,8 +8,10 @@ from typing import Final, NamedTuple
 
 PCM: Final = 1
 EXTENSIBLE: Final = 0xFFFE
-UNSAID: Final = frozenset({0, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFF000})
-"""Sizes that a streaming writer leaves, who could not know the length: up to the end."""
+UNSAID: Final = 0x7FFFF000
+"""Sizes from here on, and 0, are left by a streaming writer who could not know the length:
+up to the end. Some take the length of the headers off the largest number there is.
+"""
 MAX_CHUNKS: Final = 64
 
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -65,13 +67,17 @@ def read_wav(audio: bytes) -> Wav:
 def _end(audio: bytes) -> int:
     """Where the RIFF chunk ends; it must end with the file."""
     said = int.from_bytes(audio[4:8], "little")
-    if said in UNSAID:
+    if _is_unsaid(said, len(audio)) or audio[said : said + 8] == b"data\0\0\0\0":
         return len(audio)
     if said + 8 > len(audio):
         raise BadWav(f"cut: {len(audio)} of {said + 8} bytes")
     if said + 9 < len(audio):
         raise BadWav(f"{len(audio) - said - 8} bytes behind its end")
     return said + 8
+
+
+def _is_unsaid(size: int, left: int) -> bool:
+    return not size or (size >= UNSAID and size > left)
 
 
 def _chunks(audio: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
@@ -82,7 +88,7 @@ def _chunks(audio: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
         name = audio[at : at + 4]
         size = int.from_bytes(audio[at + 4 : at + 8], "little")
         at += 8
-        if name == b"data" and size in UNSAID and size:
+        if name == b"data" and _is_unsaid(size, end - at):
             size = end - at
         if at + size > end:
             raise BadWav(f"a chunk is cut: {end - at} of {size} bytes")

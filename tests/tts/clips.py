@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from functools import cache
 from typing import Final
 
@@ -75,13 +76,15 @@ def _spoken(text: str, language: str) -> tuple[bytes, int]:
     return wav.data, wav.sample_rate
 
 
-def encoded(pcm: bytes, rate: int, audio_format: str, bit_rate: int | None = None) -> bytes:
-    """The samples as a whole file of a format."""
+def encoded(
+    pcm: bytes, rate: int, audio_format: str, bit_rate: int | None = None, channels: int = 1
+) -> bytes:
+    """The samples as a whole file of a format; in two channels twice the same."""
     if audio_format == "pcm":
         return pcm
-    return (
-        wav_of(pcm, rate) if audio_format == "wav" else _written(pcm, rate, audio_format, bit_rate)
-    )
+    if audio_format == "wav":
+        return wav_of(pcm, rate)
+    return _written(pcm, rate, audio_format, bit_rate, channels)
 
 
 @cache
@@ -90,14 +93,16 @@ def clip(text: str, audio_format: str, language: str = "en") -> bytes:
     return encoded(*spoken(text, language), audio_format)
 
 
-def _written(pcm: bytes, rate: int, audio_format: str, bit_rate: int | None) -> bytes:
+def _written(
+    pcm: bytes, rate: int, audio_format: str, bit_rate: int | None, channels: int
+) -> bytes:
     container, codec, needed_rate = _WRITERS[audio_format]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=needed_rate or rate, options={"strict": "-2"})
         assert isinstance(stream, av.AudioStream)
         # FFmpeg's own Vorbis knows two channels only.
-        stream.layout = "stereo" if audio_format == "vorbis" else "mono"
+        stream.layout = "stereo" if audio_format == "vorbis" or channels == 2 else "mono"
         if bit_rate:
             stream.bit_rate = bit_rate
         for frame in _frames(pcm, rate, stream):
@@ -115,4 +120,13 @@ def _frames(pcm: bytes, rate: int, stream: av.AudioStream) -> list[av.AudioFrame
     resampler = av.AudioResampler(
         context.format, context.layout, context.rate, frame_size=context.frame_size or 4096
     )
-    return [*resampler.resample(frame), *resampler.resample(None)]
+    return _timed([*resampler.resample(frame), *resampler.resample(None)])
+
+
+def _timed(frames: list[av.AudioFrame]) -> list[av.AudioFrame]:
+    """Ogg says by its times how long it is."""
+    at = 0
+    for frame in frames:
+        frame.pts, frame.time_base = at, Fraction(1, frame.sample_rate)
+        at += frame.samples
+    return frames

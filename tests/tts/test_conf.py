@@ -74,8 +74,9 @@ def test_an_openai_key_counts_only_for_openai(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "their key")
     assert TTSConfig.load().api_key is None
-    settings.TTS = {"PROVIDER": "openai"}
-    assert TTSConfig.load().api_key == "their key"
+    for name in ("openai", "OpenAI", " openai "):
+        settings.TTS = {"PROVIDER": name}
+        assert TTSConfig.load().api_key == "their key"
 
 
 def test_a_vendors_key_is_not_handed_to_another_provider(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +109,7 @@ def test_options_come_as_json_from_the_environment(monkeypatch: pytest.MonkeyPat
         ({"enabled": "perhaps"}, "TTS_ENABLED"),
         ({"api_key": 7}, "TTS_API_KEY"),
         ({"base_url": "ftp://server"}, "TTS_BASE_URL"),
+        ({"proxy": "socks5://user:password@server"}, "TTS_PROXY"),
     ],
 )
 def test_a_wrong_value_is_named(given: dict[str, Any], name: str) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from typing import Any
 import pytest
 
 from audiocache import CacheConfig, MultiTierAudioCache
+from audiocache.clock import now_ms
+from audiocache.models import RefusedClip
 from tests.tts.vendors import azure, elevenlabs, google, misbehaving, openai, polly
 from tests.tts.vendors.misbehaving import OK
 from tests.tts.vendors.server import Behaviour, Reply, Server
@@ -24,8 +27,10 @@ from tests.tts.vendors.sounds import sound
 from tts import retry
 from tts.attempts import Attempt, attempt_made
 from tts.conf import TTSConfig
+from tts.deadline import Deadline
 from tts.exceptions import (
     ConnectionFailed,
+    CutAnswer,
     NotAudio,
     ProviderDown,
     ProviderError,
@@ -37,6 +42,8 @@ from tts.exceptions import (
     TTSError,
     WrongKey,
 )
+from tts.providers import bodies
+from tts.refusals import CUT_MS, refusals_of
 from tts.service import TTSService
 from tts.speech import SpeechRequest
 
@@ -126,6 +133,13 @@ STATUSES = [
     Row("422", says(422), RequestRefused),
     Row("no more credit", does(elevenlabs.QUOTA), QuotaSpent, vendors=("elevenlabs",)),
     Row("no more credit", does(openai.QUOTA), QuotaSpent, vendors=("openai",)),
+    Row("a wrong call", does(openai.WRONG), RequestRefused, vendors=("openai",)),
+    Row(
+        "no more credit, and a length that is too long",
+        does(misbehaving.too_long_a_length(elevenlabs.QUOTA)),
+        QuotaSpent,
+        vendors=("elevenlabs",),
+    ),
     Row("redirect to a file", does(misbehaving.redirect(302, "file:///etc/hosts")), RequestRefused),
     Row(
         "redirect to a link-local address",
@@ -145,8 +159,9 @@ BROKEN = [
     Row("reset", does(misbehaving.reset), ConnectionFailed, TWICE),
     Row("closed at once", does(misbehaving.raw(b"")), ConnectionFailed, TWICE),
     Row("closed in the first line", does(misbehaving.raw(b"HTTP/1.")), ConnectionFailed, TWICE),
-    # Python takes the end of the line for the end of the headers: an empty answer.
-    Row("closed in the headers", does(misbehaving.cut_in_headers()), NotAudio, ONCE),
+    Row("closed in the headers", does(misbehaving.cut_in_headers()), ConnectionFailed, TWICE),
+    Row("closed behind a header", does(misbehaving.raw(OK)), ConnectionFailed, TWICE),
+    Row("two lengths", does(misbehaving.two_lengths(MP3)), ConnectionFailed, TWICE),
     Row("no HTTP", does(misbehaving.raw(b"SSH-2.0-x\r\n")), ConnectionFailed, TWICE),
     Row(
         "a header without end",
@@ -154,10 +169,10 @@ BROKEN = [
         ConnectionFailed,
         TWICE,
     ),
-    Row("closed in a body with length", does(misbehaving.cut_with_length(MP3)), NotAudio, ONCE),
+    Row("closed in a body with length", does(misbehaving.cut_with_length(MP3)), CutAnswer, ONCE),
     Row("closed in a body without", does(misbehaving.cut_without_length(MP3)), NotAudio, ONCE),
-    Row("closed in a chunk", does(misbehaving.cut_in_a_chunk(MP3)), NotAudio, ONCE),
-    Row("closed between chunks", does(misbehaving.cut_between_chunks(MP3)), NotAudio, ONCE),
+    Row("closed in a chunk", does(misbehaving.cut_in_a_chunk(MP3)), CutAnswer, ONCE),
+    Row("closed between chunks", does(misbehaving.cut_between_chunks(MP3)), CutAnswer, ONCE),
     Row("too short a length", does(misbehaving.too_short_a_length(MP3)), NotAudio, ONCE),
     Row(
         "an endless body",
@@ -309,11 +324,52 @@ def test_a_refused_connection_is_tried_three_times(vendor: str) -> None:
 def test_after_a_failure_the_next_call_succeeds(vendor: str) -> None:
     with VENDORS[vendor].server() as server, speaking(server, vendor, None) as service:
         server.next += [Reply(503), misbehaving.cut_in_a_chunk(MP3), Reply(429)]
-        assert isinstance(run(service).error, NotAudio)  # the second answer may have been paid for
+        assert isinstance(run(service).error, CutAnswer)  # the second answer may have been paid for
         speech = service.synthesize_sync(SpeechRequest("Another one."))
         assert speech.tier == "provider"
         assert len(server.heard) == 4
         assert service.synthesize_sync(SpeechRequest("Another one.")).tier == "memory"
+
+
+def test_an_error_is_not_waited_for_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "ERROR_SECONDS", 0.1)
+    busy = b"HTTP/1.1 429 Wait\r\nRetry-After: 0\r\n\r\n{"
+    row = Row("", says(429), RateLimited, timeout=5)
+    with (
+        Server(misbehaving.drip(lambda: server, busy, b" ")) as server,
+        speaking(server, "openai", row) as service,
+    ):
+        told = run(service)
+    assert isinstance(told.error, RateLimited)
+    assert len(server.heard) == 4
+    assert told.seconds < 1.5
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "audiocache"])
+@pytest.mark.parametrize("vendor", ["elevenlabs", "openai", "polly"])
+def test_what_the_network_cut_is_kept_and_soon_asked_for_again(vendor: str) -> None:
+    text, ends = f"The {vendor} of the harbour.", set()
+    with (
+        VENDORS[vendor].server() as server,
+        speaking(server, vendor, None, CacheConfig(backend="database")) as service,
+        retry.without_waits(),
+    ):
+        whole = service.provider.synthesize(
+            service.complete(SpeechRequest(text)).spoken(), Deadline.after(20)
+        ).audio
+        server.next += [misbehaving.too_long_a_length(Reply(200, whole))] * 2
+        for _ in range(2):
+            with pytest.raises(NotAudio, match="broke off") as caught:
+                service.synthesize_sync(SpeechRequest(text))
+            assert caught.value.until is not None
+            ends.add(caught.value.until)
+        assert len(server.heard) == 3
+        [end] = ends
+        assert end < datetime.now(UTC) + timedelta(milliseconds=CUT_MS)
+        [row] = RefusedClip.objects.using("audiocache").filter(provider=vendor)
+        assert bytes(row.audio or b"") == whole
+        refusals_of(service.cache)._clock = lambda: now_ms() + CUT_MS
+        assert service.synthesize_sync(SpeechRequest(text)).tier == "provider"
 
 
 def test_real_waits_are_seen_by_the_server() -> None:
@@ -328,9 +384,11 @@ def test_real_waits_are_seen_by_the_server() -> None:
 
 
 @contextmanager
-def speaking(server: Server, vendor: str, row: Row | None) -> Iterator[TTSService]:
+def speaking(
+    server: Server, vendor: str, row: Row | None, kept: CacheConfig | None = None
+) -> Iterator[TTSService]:
     """A service that asks this server as this vendor; at its end nothing of it is left."""
-    cache = MultiTierAudioCache(CacheConfig(backend="memory"))
+    cache = MultiTierAudioCache(kept or CacheConfig(backend="memory"))
     config = TTSConfig(
         provider=vendor,
         api_key=VENDORS[vendor].KEY,

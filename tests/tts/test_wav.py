@@ -44,9 +44,17 @@ def test_the_extensible_format_tells_its_coding() -> None:
 
 def test_a_stream_of_unsaid_length_goes_to_its_end() -> None:
     header = wav_of(PCM, 8000)[:44]
-    for unsaid in (0xFFFFFFFF, 0x7FFFFFFF):
-        length = struct.pack("<I", unsaid)
-        assert read_wav(header[:4] + length + header[8:40] + length + PCM).data == PCM
+    for whole, sound in (
+        (0xFFFFFFFF, 0xFFFFFFFF),
+        (0x7FFFFFFF, 0x7FFFFFFF),
+        (0xFFFFFFFF, 0xFFFFFFFF - 36),
+        (0x7FFFFFFF, 0x7FFFFFFF - 36),
+        (0x7FFFF024, 0x7FFFF000),  # espeak and SoX
+        (36, 0),  # Python's wave
+        (0, 0),
+    ):
+        sizes = struct.pack("<I", whole), struct.pack("<I", sound)
+        assert read_wav(header[:4] + sizes[0] + header[8:40] + sizes[1] + PCM).data == PCM
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tts.containers.base import BadContainer, Walked
+from tts.containers.base import BadContainer, Pieces, Walked
 
 RATES: Final = (
     96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
@@ -12,6 +12,8 @@ RATES: Final = (
 SAMPLES: Final = 1024
 """Of one raw data block."""
 HEADER: Final = 7
+PIECE: Final = 32
+"""Frames."""
 _FIXED: Final = 28
 """Bits that are the same in every header of a stream."""
 
@@ -20,17 +22,22 @@ def walk_aac(audio: bytes) -> Walked:
     """Frames to the end, nothing between or behind them. Raises BadContainer."""
     fixed = int.from_bytes(audio[:HEADER], "big") >> _FIXED
     rate = _rate(fixed)
-    at, blocks, end = 0, 0, len(audio)
+    at, frames, blocks, end = 0, 0, 0, len(audio)
+    pieces = Pieces(0)
     while at < end:
         word = int.from_bytes(audio[at : at + HEADER], "big")
         size = word >> 13 & 0x1FFF
         if word >> _FIXED != fixed or size <= HEADER:
             raise BadContainer(f"no frame at byte {at}" if at + HEADER <= end else "cut in a frame")
         blocks += (word & 3) + 1
+        frames += 1
         at += size
+        if not frames % PIECE:
+            pieces.cut(at)
     if at > end:
         raise BadContainer(f"its last frame is cut: {at - end} bytes are missing")
-    return Walked(round(blocks * SAMPLES * 1000 / rate))
+    pieces.cut(at)
+    return Walked(round(blocks * SAMPLES * 1000 / rate), pieces=tuple(pieces.found))
 
 
 def _rate(fixed: int) -> int:

@@ -10,14 +10,18 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tts.containers.base import BadContainer, Walked
+from tts.containers.base import BadContainer, Pieces, Walked
 from tts.containers.crc import crc8, crc16
 
 STREAMINFO: Final = 34
 MAX_BLOCKS: Final = 128
 MAX_FALSE: Final = 5_000
 """Places that look like a header and are none; in a real clip there is hardly one."""
+PIECE: Final = 24_000
+"""Samples."""
 _LONGEST_HEADER: Final = 16
+_TWO_CHANNELS: Final = (1, 8, 9, 10)
+"""Two channels as they are, and the ways to code what differs between them."""
 _SIZES: Final = (
     {1: 192} | {n: 576 << n - 2 for n in range(2, 6)} | {n: 1 << n for n in range(8, 16)}
 )
@@ -44,10 +48,12 @@ class Header(NamedTuple):
 def walk_flac(audio: bytes) -> Walked:
     """Metadata and frames to the end. Raises BadContainer."""
     info, at = _metadata(audio)
-    samples = _frames(audio, at)
+    # STREAMINFO as the only block: a decoder need not see the others.
+    pieces = Pieces(at, audio[:4] + b"\x80" + audio[5 : 8 + STREAMINFO])
+    samples = _frames(audio, at, pieces)
     if info.total and samples < info.total:
         raise BadContainer(f"cut: {samples} of {info.total} samples")
-    return Walked(round(samples * 1000 / info.rate))
+    return Walked(round(samples * 1000 / info.rate), pieces=tuple(pieces.found))
 
 
 def _metadata(audio: bytes) -> tuple[Info, int]:
@@ -74,7 +80,7 @@ def _info(audio: bytes) -> Info:
     return Info(rate, word & (1 << 36) - 1)
 
 
-def _frames(audio: bytes, at: int) -> int:
+def _frames(audio: bytes, at: int, pieces: Pieces) -> int:
     """Samples of all frames."""
     if audio[at : at + 2] not in {b"\xff\xf8", b"\xff\xf9"}:
         raise BadContainer("no frame behind its metadata")
@@ -89,9 +95,12 @@ def _frames(audio: bytes, at: int) -> int:
             continue
         if place > begin:
             _check_frame(audio, begin, place)
+        if samples >= PIECE * (len(pieces.found) + 1):
+            pieces.cut(place)
         begin = place
         samples, frames = samples + header.samples, frames + 1
     _check_frame(audio, begin, len(audio))
+    pieces.cut(len(audio))
     return samples
 
 
@@ -106,8 +115,14 @@ def _stray(audio: bytes, begin: int, place: int) -> int:
 
 
 def _places(audio: bytes, at: int) -> Iterator[int]:
-    """Where a header like the first one may stand: channels and sample size do not change."""
-    like = re.escape(audio[at : at + 2]) + rb"." + re.escape(audio[at + 3 : at + 4])
+    """Where a header like the first one may stand: the number of channels and the sample size
+    do not change; how two channels are coded does, from frame to frame.
+    """
+    code = int.from_bytes(audio[at + 3 : at + 4], "big")
+    channels, low = code >> 4, code & 15
+    codes = _TWO_CHANNELS if channels in _TWO_CHANNELS else (channels,)
+    fourth = b"".join(re.escape(bytes([code << 4 | low])) for code in codes)
+    like = re.escape(audio[at : at + 2]) + rb".[" + fourth + rb"]"
     for match in re.compile(like, re.DOTALL).finditer(audio, at):
         yield match.start()
 

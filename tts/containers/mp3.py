@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from tts.containers.base import BadContainer, Walked
+from tts.containers.base import BadContainer, Pieces, Walked
 
 BITRATES: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 LOW_BITRATES: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -18,6 +18,9 @@ RATES: Final = (44100, 48000, 32000)
 DIVISORS: Final = {0b11: 1, 0b10: 2, 0b00: 4}
 """Of the sample rate, by MPEG version."""
 MAX_TAGS: Final = 64
+"""In one place, and places that have them."""
+PIECE: Final = 32
+"""Frames."""
 
 
 class Frame(NamedTuple):
@@ -37,26 +40,33 @@ def walk_mp3(audio: bytes) -> Walked:
     if first is None:
         raise BadContainer("no MP3 frame at its beginning")
     said = _said_frames(audio[at : at + first.size], first)
-    frames = _count_frames(audio, at, first) - (said is not None)
+    pieces = Pieces(at)
+    frames = _count_frames(audio, at, first, pieces) - (said is not None)
     # Writers differ in whether the frame that says it counts itself.
     if said and frames < said - 1:
         raise BadContainer(f"cut: {frames} of {said} frames")
-    return Walked(round(frames * first.samples * 1000 / first.rate))
+    duration_ms = round(frames * first.samples * 1000 / first.rate)
+    return Walked(duration_ms, pieces=tuple(pieces.found))
 
 
-def _count_frames(audio: bytes, at: int, first: Frame) -> int:
-    frames, end = 0, len(audio)
+def _count_frames(audio: bytes, at: int, first: Frame, pieces: Pieces) -> int:
+    frames, gaps, end = 0, 0, len(audio)
     while at < end:
         frame = _frame(audio[at : at + 4])
         if frame is None or frame.rate != first.rate:
-            begin = at
-            if (at := _behind_tags(audio, begin)) == begin:
+            pieces.cut(at)
+            begin, gaps = at, gaps + 1
+            if gaps > MAX_TAGS or (at := _behind_tags(audio, begin)) == begin:
                 return frames + _refuse_rest(audio, begin)
+            pieces.skip(at)
             continue
         frames += 1
         at += frame.size
+        if not frames % PIECE:
+            pieces.cut(at)
     if at > end:
         raise BadContainer(f"its last frame is cut: {at - end} bytes are missing")
+    pieces.cut(at)
     return frames
 
 

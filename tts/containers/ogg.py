@@ -9,8 +9,9 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tts.containers.base import BadContainer, Walked
+from tts.containers.base import BadContainer, Piece, Pieces, Walked
 from tts.containers.crc import REVERSED, ogg_crc
+from tts.containers.ogg_head import Head
 
 CONTINUED: Final = 1
 FIRST: Final = 2
@@ -32,10 +33,18 @@ class Page(NamedTuple):
     granule: int
     serial: int
     number: int
+    at: int
+    """Where it begins."""
+    lacing: bytes
+    """Lengths of its packets' segments; one below 255 ends a packet."""
     begin: int
     """Of its packets' bytes."""
-    open: bool
-    """Its last packet goes on in the next page."""
+    end: int
+
+    @property
+    def open(self) -> bool:
+        """Does its last packet go on in the next page?"""
+        return self.lacing[-1:] == b"\xff"
 
 
 class Stream:
@@ -45,6 +54,9 @@ class Stream:
         if not page.flags & FIRST or page.number:
             raise BadContainer("a stream does not begin with its first page")
         self.codec, self.rate, self._skip = _identified(audio[page.begin : page.begin + 64])
+        self._audio = audio
+        self._head = Head(self.codec, page.serial, audio[page.at : page.end])
+        self._pieces = Pieces(page.end)
         self._serial = page.serial
         self._number: int = page.number
         self._granule: int = 0
@@ -64,6 +76,25 @@ class Stream:
         self.ended = bool(page.flags & LAST)
         if self.ended and page.open:
             raise BadContainer("its last packet is cut")
+        self._take(page)
+
+    def _take(self, page: Page) -> None:
+        """Of its head, or of its sound."""
+        pieces = self._pieces
+        if not self._head.is_whole:
+            self._head.add(page.lacing, self._audio[page.begin : page.end])
+            pieces.head = self._head.written()
+            pieces.skip(page.end)
+            return
+        if self.codec == "vorbis":
+            _refuse_headers(self._audio, page)
+        if self.ended or self._granule >= self.rate * (len(pieces.found) + 1):
+            pieces.cut(page.end)
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Of its sound, about a second each."""
+        return self._pieces.found
 
     @property
     def seconds(self) -> float:
@@ -84,7 +115,19 @@ def walk_ogg(audio: bytes) -> Walked:
     codecs = {stream.codec for stream in streams}
     if len(codecs) > 1:
         raise BadContainer("it holds streams of several codecs")
-    return Walked(round(sum(stream.seconds for stream in streams) * 1000), codecs.pop())
+    seconds = sum(stream.seconds for stream in streams)
+    pieces = tuple(piece for stream in streams for piece in stream.pieces)
+    return Walked(round(seconds * 1000), codecs.pop(), pieces=pieces)
+
+
+def _refuse_headers(audio: bytes, page: Page) -> None:
+    """A decoder would read them again, comments and all; packets of sound are even."""
+    at, begins = page.begin, not page.flags & CONTINUED
+    for size in page.lacing:
+        if begins and size and audio[at] & 1:
+            raise BadContainer("a header lies within its sound")
+        begins = size < 255
+        at += size
 
 
 def _pages(audio: bytes) -> Iterator[Page]:
@@ -93,16 +136,16 @@ def _pages(audio: bytes) -> Iterator[Page]:
     while at < len(audio):
         if (left := left - 1) < 0:
             raise BadContainer("its pages hold next to nothing")
-        page, end = _page(audio, at)
+        page = _page(audio, at)
         crc = int.from_bytes(mirrored[at + 22 : at + 26], "big")
-        if ogg_crc(mirrored, at, end) != crc:
+        if ogg_crc(mirrored, at, page.end) != crc:
             raise BadContainer(f"the page at byte {at} fails its checksum")
         yield page
-        at = end
+        at = page.end
 
 
-def _page(audio: bytes, at: int) -> tuple[Page, int]:
-    """The page that begins here, and where it ends."""
+def _page(audio: bytes, at: int) -> Page:
+    """The page that begins here."""
     if audio[at : at + 4] != b"OggS":
         raise BadContainer(f"no page at byte {at}")
     begin = at + _HEADER.size
@@ -116,7 +159,7 @@ def _page(audio: bytes, at: int) -> tuple[Page, int]:
         raise BadContainer(f"cut in the page at byte {at}")
     if version:
         raise BadContainer(f"the page at byte {at} has an unknown version")
-    return Page(flags, granule, serial, number, begin, lacing[-1:] == b"\xff"), end
+    return Page(flags, granule, serial, number, at, lacing, begin, end)
 
 
 def _identified(packet: bytes) -> tuple[str, int, int]:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
 from tts.containers.base import BadContainer, Walked
-from tts.containers.samples import is_silent
-from tts.wav import PCM, BadWav, Wav, read_wav
+from tts.containers.samples import ALAW, ULAW, is_silent, is_silent_24, is_silent_law
+from tts.wav import PCM, BadWav, read_wav
+
+FLOAT: Final = 3
+ALAW_CODING: Final = 6
+ULAW_CODING: Final = 7
+
+SILENT: Final[dict[tuple[int, int], Callable[[bytes], bool]]] = {
+    (PCM, 8): partial(is_silent, code="B"),
+    (PCM, 16): is_silent,
+    (PCM, 24): is_silent_24,
+    (PCM, 32): partial(is_silent, code="i"),
+    (FLOAT, 32): partial(is_silent, code="f"),
+    (FLOAT, 64): partial(is_silent, code="d"),
+    (ALAW_CODING, 8): partial(is_silent_law, law=ALAW),
+    (ULAW_CODING, 8): partial(is_silent_law, law=ULAW),
+}
+"""Whether samples are silent, by their coding and bits. What is not here is no sound to us."""
 
 
 def walk_wav(audio: bytes) -> Walked:
@@ -13,10 +33,7 @@ def walk_wav(audio: bytes) -> Walked:
         wav = read_wav(audio)
     except BadWav as error:
         raise BadContainer(str(error)) from error
-    return Walked(wav.duration_ms, silent=_is_silent(wav))
-
-
-def _is_silent(wav: Wav) -> bool:
-    if (wav.coding, wav.bits) == (PCM, 16):
-        return is_silent(wav.data)
-    return len(set(wav.data)) < 2
+    silent = SILENT.get((wav.coding, wav.bits))
+    if silent is None:
+        raise BadContainer(f"its coding {wav.coding:#06x} of {wav.bits} bits is not known")
+    return Walked(wav.duration_ms, silent=silent(wav.data))

@@ -112,13 +112,14 @@ def _sentence(call: dict[str, Any]) -> str:
 def _near_misses(service: TTSService, clip: Clip) -> list[dict[str, Any]]:
     if PERSISTENT not in service.cache.tiers:
         return []
+    asked = clip.stored_variant(store_text=service.cache.config.store_text)
     rows = finding.same_text(clip.text_digest, finding.NEIGHBOURS + 1)
     others = [row for row in rows if row.key != clip.key]
-    return [_near_miss(row, clip) for row in others[: finding.NEIGHBOURS]]
+    return [_near_miss(row, clip, asked) for row in others[: finding.NEIGHBOURS]]
 
 
-def _near_miss(row: AudioCacheEntry, clip: Clip) -> dict[str, Any]:
-    asked = json.loads(clip.variant or "{}") | {"namespace": clip.namespace}
+def _near_miss(row: AudioCacheEntry, clip: Clip, variant: str) -> dict[str, Any]:
+    asked = json.loads(variant or "{}") | {"namespace": clip.namespace}
     held = json.loads(row.variant or "{}") | {"namespace": row.namespace}
     names = sorted(name for name in {*asked, *held} if asked.get(name) != held.get(name))
     return row_summary(row) | {

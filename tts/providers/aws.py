@@ -1,13 +1,12 @@
-"""Access to a service of AWS: where it is, who asks, and the signature (version 4)."""
+"""Access to a service of AWS: where it is, and the signature (version 4) of who asks."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
+from tts.conf import region_name
 from tts.exceptions import (
     ProviderDown,
     ProviderError,
@@ -16,6 +15,7 @@ from tts.exceptions import (
     SpeechNotConfigured,
     WrongKey,
 )
+from tts.providers.aws_credentials import Credentials, unlogged
 
 CHINA: Final = "cn-"
 
@@ -37,14 +37,6 @@ MEANINGS: Final[Mapping[str, type[ProviderError]]] = {
 }
 """Kinds of error that mean more than their status: throttling comes as 400."""
 
-# At level DEBUG the signer logs what it signs, and the session token is in that.
-_SIGNER_LOG: Final = logging.getLogger("botocore.auth")
-_signing: Final[ContextVar[bool]] = ContextVar("tts_signing", default=False)
-
-
-def _log_nothing_of_ours(_: logging.LogRecord) -> bool:
-    return not _signing.get()
-
 
 class AwsAccess:
     """Region and credentials: those given, else those that botocore finds as every AWS tool does.
@@ -57,6 +49,7 @@ class AwsAccess:
         self._service = service
         self._key = key
         self._given_region = region
+        self._credentials = Credentials(service, key)
 
     def check(self) -> None:
         """Raise SpeechNotConfigured without a region, or with a key of another form."""
@@ -67,11 +60,34 @@ class AwsAccess:
                 f"TTS_API_KEY of {self._service} must be access key id and secret access key, "
                 "with a colon between them"
             )
+        if not self._key:
+            self._of_aws("profile", self._credentials.session.get_scoped_config)
 
     @cached_property
     def region(self) -> str | None:
-        """As given, else of the environment or the AWS configuration file."""
-        return self._given_region or self._session.get_config_variable("region")
+        """As given, else of the environment or the AWS configuration file.
+
+        Raises SpeechNotConfigured where these cannot be read, or say what is none.
+        """
+        if self._given_region:
+            return self._given_region
+        session = self._credentials.session
+        found = self._of_aws("region", lambda: session.get_config_variable("region"))
+        try:
+            return region_name(found)
+        except ValueError as error:
+            raise SpeechNotConfigured(f"the region in the configuration of AWS {error}") from None
+
+    def _of_aws(self, what: str, read: Callable[[], Any]) -> Any:
+        from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+
+        try:
+            return read()
+        except BotoCoreError as error:
+            raise SpeechNotConfigured(
+                f"the configuration of AWS gives no {what} ({type(error).__name__}): see "
+                "AWS_PROFILE and AWS_CONFIG_FILE"
+            ) from None
 
     @property
     def address(self) -> str:
@@ -82,43 +98,12 @@ class AwsAccess:
     def signed(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> dict[str, str]:
-        """The headers with date and signature. Raises WrongKey without credentials."""
+        """The headers with date and signature. Raises as `Credentials.frozen`."""
         from botocore.auth import SigV4Auth  # type: ignore[import-untyped]
         from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 
         request = AWSRequest(method, url, dict(headers), body)
-        signer = SigV4Auth(self._frozen(), self._service, self.region)
-        _SIGNER_LOG.addFilter(_log_nothing_of_ours)
-        token = _signing.set(True)
-        try:
+        signer = SigV4Auth(self._credentials.frozen(), self._service, self.region)
+        with unlogged():
             signer.add_auth(request)
-        finally:
-            _signing.reset(token)
         return dict(request.headers.items())
-
-    def _frozen(self) -> Any:
-        """Credentials of this moment: those of a role change while the process runs."""
-        from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
-
-        failure = "were not found"
-        try:
-            if self._credentials is not None:
-                return self._credentials.get_frozen_credentials()
-        except BotoCoreError:
-            failure = "could not be renewed"
-        # Here, so that the error has no context.
-        raise WrongKey(f"credentials of AWS {failure}", provider=self._service)
-
-    @cached_property
-    def _credentials(self) -> Any:
-        from botocore.credentials import Credentials  # type: ignore[import-untyped]
-
-        if not self._key:
-            return self._session.get_credentials()
-        return Credentials(*self._key.split(":"))
-
-    @cached_property
-    def _session(self) -> Any:
-        from botocore.session import Session  # type: ignore[import-untyped]
-
-        return Session()

@@ -77,6 +77,8 @@ class Provider(ABC):
     """Characters; 0: it takes none."""
     default_options: ClassVar[Mapping[str, Any]] = {}
     """Every option that changes the sound, with its default."""
+    text_options: ClassVar[tuple[str, ...]] = ()
+    """Those that may hold text: not stored in clear with CACHE_STORE_TEXT=false."""
 
     allowed_calls: int | None = None
     """How many calls at once the provider's last answer allowed; None: it does not say."""
@@ -126,11 +128,12 @@ class Provider(ABC):
             language=language,
             model=self.complete_model(request),
             audio_format=self.complete_format(request),
-            speed=fields.speed(request.speed, self.speeds),
+            speed=self.complete_speed(request),
             instructions=fields.instructions(request.instructions, self.max_instructions),
             ssml=fields.ssml(request.ssml, takes_ssml=self.takes_ssml),
             sample_rate=fields.sample_rate(request.sample_rate, self.sample_rates),
             options=self.complete_options(request),
+            text_options=self.text_options,
             voice_revision=fields.word(
                 "voice_revision", fields.first(request.voice_revision, self.config.voice_revision)
             ),
@@ -160,6 +163,10 @@ class Provider(ABC):
         """The audio format."""
         wanted = fields.first(request.audio_format, self.config.format, self.default_format)
         return fields.one_of("audio_format", wanted, self.formats)
+
+    def complete_speed(self, request: SpeechRequest) -> float:
+        """The speed factor, as exact as it is sent."""
+        return fields.speed(request.speed, self.speeds)
 
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """Every option, those not given at their defaults."""

@@ -89,6 +89,7 @@ class ElevenLabsProvider(HttpProvider):
         "apply_text_normalization": "auto",
         "pronunciation_dictionary_locators": None,
     }
+    text_options = ("previous_text", "next_text")
     meanings = {  # noqa: RUF012 - constant
         "quota_exceeded": QuotaSpent,
         "too_many_concurrent_requests": RateLimited,

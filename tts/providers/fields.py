@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from audiocache.configuring import shown
-from audiocache.keys import normalize_text
+from audiocache.keys import canonical_variant, normalize_text
 from tts.exceptions import InvalidSpeechRequest
 
 MAX_WORD: Final = 200
@@ -125,6 +126,20 @@ def options(
         if name not in defaults:
             _refuse_option(name, defaults)
     return {**defaults, **chosen}
+
+
+def plain(field: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A dict as the key has it: nothing in it is None, an integral float is an int.
+
+    So what is sent is what is keyed. Raises InvalidSpeechRequest for what no key can hold.
+    """
+    name = field.rpartition(".")[2]
+    try:
+        found = json.loads(canonical_variant({name: value}))
+    except (TypeError, ValueError) as error:
+        where, _, limit = str(error).partition(" ")
+        raise InvalidSpeechRequest(field + where.removeprefix(name), limit) from error
+    return dict(found[name])
 
 
 def _refuse_option(name: object, known: Mapping[str, Any]) -> None:

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Final
 
 from audiocache.entries import Recording
 from tts import ssml
-from tts.exceptions import InvalidSpeechRequest, NotAudio, ProviderError
+from tts.deadline import Deadline
+from tts.exceptions import CutAnswer, InvalidSpeechRequest, NotAudio, ProviderError
 from tts.providers import fields, google_status
-from tts.providers.base import BYTES
+from tts.providers.base import BYTES, Take
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.http import HEAD, HttpProvider
 from tts.providers.locales import language_for
@@ -102,6 +103,18 @@ class GoogleProvider(HttpProvider):
     def max_answer(self, request: SpeechRequest) -> int:
         """Four characters of base64 for three bytes."""
         return super().max_answer(request) * 4 // 3 + HEAD
+
+    # Second step
+
+    def send(
+        self, call: HttpCall, deadline: Deadline, limit: int, take: Take | None = None
+    ) -> HttpAnswer:
+        """See HttpProvider. A part of a document of JSON is no sound to be kept."""
+        try:
+            return super().send(call, deadline, limit, take)
+        except CutAnswer as error:
+            error.recording = None
+            raise
 
     # Third step
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 
 from audiocache.entries import Recording
 from tts.conf import TTSConfig
-from tts.deadline import Deadline
+from tts.deadline import Deadline, until
 from tts.exceptions import (
     ContentRefused,
     ProviderDown,
@@ -95,14 +95,17 @@ class HttpProvider(Provider):
 
     def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:
         """Call, send, recording."""
-        answer = self.send(self.call(request), deadline, self.max_answer(request))
+        with until(deadline):  # what signs a call may have to ask for its credentials
+            call = self.call(request)
+        answer = self.send(call, deadline, self.max_answer(request))
         return self.recording(answer, request)
 
     def stream(self, request: SpeechRequest, deadline: Deadline, take: Take) -> Recording:
         """The same; the body of a success is the sound, unless `streams` denies it."""
         if not self.streams:
             return self.synthesize(request, deadline)
-        call = self.stream_call(request)
+        with until(deadline):
+            call = self.stream_call(request)
         answer = self.send(call, deadline, self.max_answer(request), take)
         return self.recording(answer, request)
 
@@ -157,11 +160,16 @@ class HttpProvider(Provider):
         found = answer.json()
         words = self.error_words(found) if isinstance(found, dict) else ()
         word = next((word for word in words if word in self.meanings), None)
-        kind = self.meanings[word] if word else by_status(answer.status)
+        kind = self.kind(self.meanings[word], answer) if word else by_status(answer.status)
         error = self.error(kind, f"HTTP {answer.status}" + (f", {word}" if word else ""), answer)
         if isinstance(error, RateLimited):
             error.at_once = word in self.concurrency_words
         return error
+
+    def kind(self, told: type[ProviderError], answer: HttpAnswer) -> type[ProviderError]:
+        """As it is told by a word; but who answers 4xx is not down, whatever it says."""
+        wrong = told is ProviderDown and answer.status < 500
+        return by_status(answer.status) if wrong else told
 
     def error_words(self, body: dict[str, Any]) -> Iterable[str]:  # noqa: ARG002 - for those who override it
         """The words in the JSON of an error that may stand in `meanings`, the best first."""

@@ -48,6 +48,7 @@ class OpenAIProvider(HttpProvider):
     sample_rates = (SAMPLE_RATE,)
     max_instructions = 4096
     default_options: ClassVar[dict[str, Any]] = {"extra_body": {}}
+    text_options = ("extra_body",)
     meanings = {  # noqa: RUF012 - constant
         "insufficient_quota": QuotaSpent,
         "billing_hard_limit_reached": QuotaSpent,
@@ -90,7 +91,7 @@ class OpenAIProvider(HttpProvider):
             raise InvalidSpeechRequest("options.extra_body", "must be a dict with str names")
         if ours := sorted({"input", *_SENT} & set(extra)):
             raise InvalidSpeechRequest("options.extra_body", f"must not hold {', '.join(ours)}")
-        return found
+        return found | {"extra_body": fields.plain("options.extra_body", extra)}
 
     # The call
 

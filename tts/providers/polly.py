@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from tts import ssml
 from tts.exceptions import InvalidSpeechRequest, ProviderError
-from tts.providers import aws
+from tts.providers import aws, fields
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.http import words_in
 from tts.providers.markup import MarkupProvider
@@ -78,6 +78,10 @@ class PollyProvider(MarkupProvider):
 
     # First step
 
+    def complete_speed(self, request: SpeechRequest) -> float:
+        """Whole percents: no finer ones are sent."""
+        return fields.number("speed", round(super().complete_speed(request), 2), *self.speeds)
+
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """The names of lexicons; what stands in them is no part of the key."""
         return {"lexicons": _lexicons(super().complete_options(request)["lexicons"])}
@@ -95,7 +99,8 @@ class PollyProvider(MarkupProvider):
         """The kind stands in a header, as `ThrottlingException:` and an address."""
         kind = answer.headers.get("x-amzn-ErrorType", "").partition(":")[0]
         if kind in self.meanings:
-            return self.error(self.meanings[kind], f"HTTP {answer.status}, {kind}", answer)
+            told = self.kind(self.meanings[kind], answer)
+            return self.error(told, f"HTTP {answer.status}, {kind}", answer)
         return super().meaning(answer)
 
     def error_words(self, body: dict[str, Any]) -> list[str]:

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,27 +18,16 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from tts.deadline import Deadline
+from tts.deadline import of_call
+from tts.providers.heads import WholeHead
 
 CONNECT_SECONDS: Final = 5.0
 """Of one address; it is no paid call yet, and is tried again."""
 
-_deadline: Final[ContextVar[Deadline | None]] = ContextVar("tts_socket_deadline", default=None)
-
-
-@contextmanager
-def until(deadline: Deadline) -> Iterator[None]:
-    """Every socket that this thread uses here gives up at the deadline."""
-    token = _deadline.set(deadline)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
 
 def _left(most: float | None = None) -> float | None:
     """Seconds of the call, at most `most`. Raises TimeoutError when none are left."""
-    deadline = _deadline.get()
+    deadline = of_call()
     if deadline is None:
         return most
     if deadline.passed():
@@ -73,6 +59,8 @@ class DeadlineTLSSocket(DeadlineSocket, ssl.SSLSocket):
 
 
 class _Connecting(HTTPConnection):
+    response_class = WholeHead
+
     def _new_conn(self) -> socket.socket:
         try:
             host = self._dns_host.strip("[]")

@@ -17,20 +17,23 @@ from typing import Any, Final
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import InvalidHeader
 
+from audiocache.entries import Recording
 from audiocache.forks import renew_in_child
-from tts.deadline import Deadline
+from tts.deadline import Deadline, until
 from tts.exceptions import (
     ConnectionFailed,
+    CutAnswer,
     NotAudio,
     ProviderError,
     ProviderTimeout,
     RequestRefused,
 )
 from tts.providers.base import Take
-from tts.providers.bodies import TROUBLE, Unfit, read
+from tts.providers.bodies import TROUBLE, Broken, Unfit, read
 from tts.providers.calls import HttpAnswer, HttpCall
-from tts.providers.sockets import DeadlineAdapter, until
+from tts.providers.sockets import DeadlineAdapter
 
 HEADERS: Final = {
     "User-Agent": "django-audiocache",
@@ -44,7 +47,10 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ssl.SSLCertVerificationError, "its certificate is not trusted"),
     (ssl.SSLError, "there is no TLS with it"),
     (TimeoutError, "it could not be reached in time"),
+    # Of urllib3, which reads them; what we would send is looked at by requests.
+    (InvalidHeader, "the headers of its answer contradict each other"),
 )
+BROKE: Final = "the connection broke before an answer came"
 
 
 class _Session(requests.Session):
@@ -103,9 +109,9 @@ class Wire:
             try:
                 return read(response, limit, take)
             except Unfit as error:
-                return self._unfit(str(error), response)
-            except TROUBLE:
-                return self._broken_off(response, deadline)
+                return NotAudio(str(error), provider=self._provider, status=response.status_code)
+            except Broken as error:
+                return self._broken_off(response.status_code, error.body, deadline)
 
     def _begin(self, call: HttpCall, deadline: Deadline) -> requests.Response:
         """The status and headers; the body is still to be read."""
@@ -132,24 +138,24 @@ class Wire:
     # What an error of the network means
 
     def _not_reached(self, error: BaseException, deadline: Deadline) -> ProviderError:
-        if isinstance(error, ValueError) and not isinstance(error, requests.ConnectionError):
+        if deadline.passed():
+            return ProviderTimeout("no answer came in time", provider=self._provider)
+        reason = _reason(error)
+        if not reason and isinstance(error, ValueError):
             # A header or an address that cannot be sent; the message would show it.
             return RequestRefused(
                 "the key, voice or TTS_BASE_URL cannot be sent over HTTP", provider=self._provider
             )
-        if deadline.passed():
-            return ProviderTimeout("no answer came in time", provider=self._provider)
-        return ConnectionFailed(_reason(error), provider=self._provider)
+        return ConnectionFailed(reason or BROKE, provider=self._provider)
 
-    def _broken_off(self, response: requests.Response, deadline: Deadline) -> ProviderError:
+    def _broken_off(self, status: int, body: bytes, deadline: Deadline) -> ProviderError:
         if deadline.passed():
             return ProviderTimeout("no whole answer came in time", provider=self._provider)
-        error = self._unfit("the answer broke off before its end", response)
-        error.cut = True
-        return error
-
-    def _unfit(self, message: str, response: requests.Response) -> NotAudio:
-        return NotAudio(message, provider=self._provider, status=response.status_code)
+        cut = CutAnswer(
+            "the answer broke off before its end", provider=self._provider, status=status
+        )
+        cut.recording = Recording(audio=body)
+        return cut
 
 
 def _new_session(proxies: dict[str, Any]) -> _Session:
@@ -165,12 +171,12 @@ def _new_session(proxies: dict[str, Any]) -> _Session:
 
 
 def _reason(error: BaseException) -> str:
-    """Why there was no answer, without the address."""
+    """Why there was no answer, without the address; empty when it is not known."""
     chain = list(_chain(error))
     for kind, reason in _REASONS:
         if any(isinstance(link, kind) for link in chain):
             return reason
-    return "the connection broke before an answer came"
+    return BROKE if isinstance(error, requests.ConnectionError) else ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tts.clips import TEXTS, clip
+from tests.tts.clips import TEXTS, clip, encoded, spoken
 from tts.containers.base import BadContainer
 from tts.containers.crc import crc8, crc16
 from tts.containers.flac import walk_flac
@@ -20,9 +20,15 @@ def utf8(number: int) -> bytes:
     return chr(number).encode()
 
 
-def frame(number: int, sync: bytes = b"\xff\xf8", size: bytes = b"", code: int = 0xC5) -> bytes:
+def frame(
+    number: int,
+    sync: bytes = b"\xff\xf8",
+    size: bytes = b"",
+    code: int = 0xC5,
+    channels: bytes = b"\x08",
+) -> bytes:
     """4096 samples at 16 kHz, unless `size` and `code` say otherwise; sound that is none."""
-    header = sync + bytes([code, 0x08]) + utf8(number) + size
+    header = sync + bytes([code]) + channels + utf8(number) + size
     header += bytes([crc8(header)])
     whole = header + b"\0\x01\x02\x03"
     return whole + crc16(whole).to_bytes(2, "big")
@@ -70,6 +76,20 @@ def test_other_sizes_and_variable_ones() -> None:
 def test_what_is_no_whole_file_is_refused(audio: bytes, why: str) -> None:
     with pytest.raises(BadContainer, match=why):
         walk_flac(audio)
+
+
+def test_how_two_channels_are_coded_may_change_from_frame_to_frame() -> None:
+    codes = [b"\x18", b"\x88", b"\x98", b"\xa8", b"\x18"]
+    frames = b"".join(frame(n, channels=code) for n, code in enumerate(codes))
+    assert walk_flac(info() + frames).duration_ms == round(5 * 4096 / 16)
+    with pytest.raises(BadContainer, match=r"is missing|fails its"):
+        walk_flac(info() + frame(0, channels=b"\x18") + frame(2, channels=b"\x98") * 2)
+
+
+def test_the_same_voice_in_both_channels_is_whole() -> None:
+    pcm, rate = spoken(TEXTS["en"])
+    audio = encoded(pcm, rate, "flac", channels=2)
+    assert walk_flac(audio).duration_ms == pytest.approx(len(pcm) * 500 / rate, abs=1)
 
 
 def test_without_a_valid_header_there_is_no_sound_in_it() -> None:

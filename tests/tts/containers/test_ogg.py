@@ -18,7 +18,7 @@ VORBIS = b"\x01vorbis" + struct.pack("<IBI", 0, 1, 22_050) + bytes(14)
 def page(
     number: int,
     flags: int = 0,
-    body: bytes = b"sound",
+    body: bytes = b"\2sound",
     granule: int = 0,
     serial: int = 7,
     lacing: bytes | None = None,
@@ -44,8 +44,8 @@ def stream(seconds: int = 2, serial: int = 7, head: bytes = HEAD, rate: int = 48
 
 
 def test_the_time_of_the_last_page_is_the_duration() -> None:
-    assert walk_ogg(stream(3)) == (3000, "opus", None)
-    assert walk_ogg(stream(3, head=VORBIS, rate=22_050)) == (3000, "vorbis", None)
+    assert walk_ogg(stream(3))[:3] == (3000, "opus", None)
+    assert walk_ogg(stream(3, head=VORBIS, rate=22_050))[:3] == (3000, "vorbis", None)
 
 
 def test_streams_may_follow_one_another() -> None:

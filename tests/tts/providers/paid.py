@@ -1,7 +1,8 @@
-"""What holds for each of azure, google and polly, beside the contract of all providers."""
+"""What holds for each vendor that is paid, beside the contract of all providers."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -15,19 +16,21 @@ from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, ProviderError, WrongKey
 from tts.providers import provider_class
 from tts.providers.base import Provider
+from tts.providers.http import HttpProvider
 from tts.service import TTSService
 from tts.speech import SpeechRequest
 
 
-class PaidContract(ProviderContract):
-    """Set `vendor`, `config`, and the values below."""
+class OptionContract(ProviderContract):
+    """One sound is one call, another sound is another. Set `vendor`, `config`, and these."""
 
     vendor: ClassVar[Any]
-    ssml: ClassVar[str]
-    """A document that the vendor speaks."""
+    path: ClassVar[str] = "/"
+    """Of the base URL."""
     options: ClassVar[dict[str, tuple[dict[str, Any], dict[str, Any]]]]
     """By option: a request without it and one with it; together all options there are."""
-    errors: ClassVar[list[tuple[Reply, type[ProviderError]]]]
+    same: ClassVar[list[tuple[dict[str, Any], dict[str, Any]]]] = []
+    """Requests that are one, however they are written."""
 
     @pytest.fixture
     def server(self) -> Iterator[Server]:
@@ -36,7 +39,7 @@ class PaidContract(ProviderContract):
 
     @pytest.fixture
     def provider(self, server: Server) -> Iterator[Provider]:
-        given = {"api_key": self.vendor.KEY, "base_url": server.url + "/"} | self.config
+        given = {"api_key": self.vendor.KEY, "base_url": server.url + self.path} | self.config
         provider = self.provider_class(TTSConfig(**given))
         yield provider
         provider.close()
@@ -44,11 +47,6 @@ class PaidContract(ProviderContract):
     @pytest.fixture
     def service(self, provider: Provider, cache: MultiTierAudioCache) -> TTSService:
         return TTSService(TTSConfig(timeout=20), cache=cache, provider=provider)
-
-    def request(self, provider: Provider, /, **fields: Any) -> SpeechRequest:
-        if fields.get("ssml") is True:
-            fields = {"text": self.ssml} | fields
-        return super().request(provider, **fields)
 
     def test_requests_that_differ_in_one_option_are_two_calls(
         self, service: TTSService, server: Server
@@ -62,7 +60,8 @@ class PaidContract(ProviderContract):
             assert found[2:] == found[:2], name
             keys |= {*found}
         # And nothing is in a key that is not in a call.
-        assert len(keys) == len(server.heard) == len({heard.body for heard in server.heard})
+        sent = {(heard.path, heard.body) for heard in server.heard}
+        assert len(keys) == len(server.heard) == len(sent)
 
     def test_options_at_their_defaults_are_one_call(
         self, service: TTSService, server: Server
@@ -84,6 +83,35 @@ class PaidContract(ProviderContract):
                 other = self.provider_class(config)
                 assert self.request(other).source_key != default.source_key
                 assert self.request(other).key == self.request(provider, **given).key
+
+    def test_what_is_the_same_sound_is_one_call(self, service: TTSService, server: Server) -> None:
+        for pair in self.same:
+            server.heard.clear()
+            requests = [SpeechRequest(SENTENCE, **fields) for fields in pair]
+            complete = [service.complete(request).spoken() for request in requests]
+            first, second = map(self.called, [service.provider] * 2, complete)
+            assert first == second
+            assert len({service.synthesize_sync(request).key for request in requests}) == 1
+            assert len(server.heard) <= 1
+
+    def called(self, provider: Provider, request: SpeechRequest) -> object:
+        """What would be sent, beside the headers."""
+        assert isinstance(provider, HttpProvider)
+        call = provider.call(request)
+        return json.dumps([call.url, dict(call.params), call.json, str(call.data)])
+
+
+class PaidContract(OptionContract):
+    """Of those with SSML; set these too."""
+
+    ssml: ClassVar[str]
+    """A document that the vendor speaks."""
+    errors: ClassVar[list[tuple[Reply, type[ProviderError]]]]
+
+    def request(self, provider: Provider, /, **fields: Any) -> SpeechRequest:
+        if fields.get("ssml") is True:
+            fields = {"text": self.ssml} | fields
+        return super().request(provider, **fields)
 
     def test_ssml_is_sent_as_it_is_and_is_another_key(
         self, provider: Provider, server: Server

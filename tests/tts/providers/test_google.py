@@ -11,10 +11,12 @@ import pytest
 from tests.tts.providers.contract import SENTENCE
 from tests.tts.providers.paid import PaidContract
 from tests.tts.vendors import google as vendor
+from tests.tts.vendors import misbehaving
 from tests.tts.vendors.server import Reply, Server
 from tts.conf import TTSConfig
 from tts.exceptions import (
     ContentRefused,
+    CutAnswer,
     NotAudio,
     ProviderDown,
     QuotaSpent,
@@ -154,6 +156,14 @@ class TestGoogleProvider(PaidContract):
         with pytest.raises(NotAudio) as caught:
             self.speak(provider, self.request(provider))
         assert (caught.value.provider, caught.value.status) == ("google", 200)
+
+    def test_a_part_of_an_answer_is_no_sound_to_keep(
+        self, provider: Provider, server: Server
+    ) -> None:
+        server.next.append(misbehaving.cut_with_length(b'{"audioContent": "YWFh"}'))
+        with pytest.raises(CutAnswer) as caught:
+            self.speak(provider, self.request(provider))
+        assert caught.value.recording is None
 
     def test_the_time_to_wait_may_stand_in_the_body(
         self, provider: Provider, server: Server

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from tests.tts.providers.contract import SENTENCE, ProviderContract
+from tests.tts.providers.contract import SENTENCE
+from tests.tts.providers.paid import OptionContract
 from tests.tts.vendors import openai as vendor
 from tests.tts.vendors.server import Server, as_json
 from tts.conf import TTSConfig
@@ -26,22 +26,30 @@ from tts.providers.base import Provider
 from tts.providers.openai import OpenAIProvider
 
 
-class TestOpenAIProvider(ProviderContract):
+class TestOpenAIProvider(OptionContract):
     provider_class = OpenAIProvider
-
-    @pytest.fixture
-    def server(self) -> Iterator[Server]:
-        with vendor.server() as server:
-            yield server
-
-    @pytest.fixture
-    def provider(self, server: Server) -> Iterator[Provider]:
-        config = TTSConfig(
-            provider="openai", model="tts-1", api_key=vendor.KEY, base_url=f"{server.url}/v1/"
-        )
-        provider = OpenAIProvider(config)
-        yield provider
-        provider.close()
+    config: ClassVar = {"model": "tts-1"}
+    vendor: ClassVar = vendor
+    path = "/v1/"
+    options: ClassVar = {
+        "extra_body": ({}, {"options": {"extra_body": {"lang_code": "b"}}}),
+        "in extra_body": (
+            {"options": {"extra_body": {"lang_code": {"a": 1, "b": None}}}},
+            {"options": {"extra_body": {"lang_code": {"a": 2}}}},
+        ),
+        "instructions": ({}, {"instructions": "Softly."}),
+        "speed": ({}, {"speed": 1.25}),
+        "voice": ({}, {"voice": "nova"}),
+        "model": ({}, {"model": "tts-1-hd"}),
+    }
+    same: ClassVar = [
+        ({}, {"options": {"extra_body": {"lang_code": None}}}),
+        (
+            {"options": {"extra_body": {"lang_code": {"x": 1.0, "y": None}}}},
+            {"options": {"extra_body": {"lang_code": {"x": 1}}}},
+        ),
+        ({}, {"language": "en", "instructions": " "}),
+    ]
 
     def test_all_that_changes_the_sound_is_sent(self, provider: Provider, server: Server) -> None:
         self.speak(provider, self.request(provider, instructions="Slowly.", speed=0.5))
@@ -89,6 +97,12 @@ class TestOpenAIProvider(ProviderContract):
         assert "authorization" not in heard.headers
         provider.close()
 
+    @pytest.mark.parametrize("inner", [{"x": float("nan")}, {"x": object()}, {"x": (1,)}])
+    def test_what_no_key_can_hold_is_named(self, provider: Provider, inner: Any) -> None:
+        with pytest.raises(InvalidSpeechRequest) as caught:
+            self.request(provider, options={"extra_body": {"deep": inner}})
+        assert caught.value.field == "options.extra_body.deep.x"
+
     @pytest.mark.parametrize("extra", [7, {"input": "x"}, {"voice": "x"}, {7: 1}])
     def test_more_fields_are_not_ours(self, provider: Provider, extra: Any) -> None:
         with pytest.raises(InvalidSpeechRequest) as caught:
@@ -109,6 +123,7 @@ class TestOpenAIProvider(ProviderContract):
             (vendor.refusal(400, "x", "content_policy_violation"), ContentRefused),
             (vendor.refusal(404, "x", "model_not_found"), RequestRefused),
             (vendor.refusal(500, "server_error", None), ProviderDown),
+            (vendor.WRONG, RequestRefused),  # a 4xx is final
             (as_json(400, {"error": {"code": SENTENCE, "type": 7}}), RequestRefused),
             (as_json(400, {"error": SENTENCE}), RequestRefused),
             (as_json(400, [SENTENCE]), RequestRefused),

@@ -16,6 +16,7 @@ from tests.tts.providers.contract import SENTENCE
 from tests.tts.providers.paid import PaidContract
 from tests.tts.vendors import polly as vendor
 from tests.tts.vendors.server import Reply, Server
+from tts.checks import check_settings
 from tts.conf import TTSConfig
 from tts.exceptions import (
     ProviderDown,
@@ -28,6 +29,7 @@ from tts.exceptions import (
 from tts.providers.aws import AwsAccess
 from tts.providers.base import Provider
 from tts.providers.polly import PollyProvider
+from tts.service import TTSService
 from tts.speech import SpeechRequest
 
 
@@ -56,6 +58,11 @@ class TestPollyProvider(PaidContract):
         "model": ({}, {"model": "generative"}),
         "language": ({"voice": "Aditi"}, {"voice": "Aditi", "language": "hi-IN"}),
     }
+    same: ClassVar = [
+        ({"speed": 0.91}, {"speed": 1 / 1.1}),
+        ({"speed": 0.91}, {"speed": 0.9085}),
+        ({}, {"speed": 1.001}),
+    ]
     errors: ClassVar = [
         (vendor.QUOTA, QuotaSpent),
         (vendor.BUSY, RateLimited),
@@ -155,7 +162,7 @@ class TestPollyProvider(PaidContract):
         config = "[default]\ncredential_process = false\n"
         (tmp_path / "config").write_text(config)
         access = AwsAccess("polly", None, vendor.REGION)
-        with pytest.raises(WrongKey, match="could not be renewed") as caught:
+        with pytest.raises(WrongKey, match="could not be found or renewed") as caught:
             access.signed("POST", "https://localhost/", b"", {})
         assert caught.value.__context__ is None
 
@@ -193,6 +200,35 @@ class TestPollyProvider(PaidContract):
         assert given["api_key"] not in str(caught.value)
 
     @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("AWS_PROFILE", "of-nobody"),
+            ("AWS_DEFAULT_REGION", "evil.example/#"),
+            ("AWS_CONFIG_FILE", __file__),
+        ],
+    )
+    def test_what_is_wrong_with_the_configuration_of_aws_is_a_check(
+        self, name: str, value: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        settings.TTS = {"PROVIDER": "polly"}
+        monkeypatch.setenv(name, value)
+        [error] = check_settings()
+        assert error.id == "tts.E002"
+        assert value not in str(error.msg)
+        with pytest.raises(SpeechNotConfigured, match="configuration of AWS"):
+            PollyProvider(TTSConfig.load())
+        service = TTSService(TTSConfig.load())
+        assert not service.is_enabled()
+
+    def test_a_wrong_profile_is_told_with_a_region_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "of-nobody")
+        with pytest.raises(SpeechNotConfigured, match="gives no profile"):
+            PollyProvider(TTSConfig(region=vendor.REGION))
+        PollyProvider(TTSConfig(region=vendor.REGION, api_key=vendor.KEY))
+
+    @pytest.mark.parametrize(
         ("fields", "field"),
         [
             ({"model": "quick"}, "model"),
@@ -200,6 +236,7 @@ class TestPollyProvider(PaidContract):
             ({"options": {"lexicons": ["a-b"]}}, "options.lexicons"),
             ({"options": {"lexicons": list("abcdef")}}, "options.lexicons"),
             ({"ssml": True, "speed": 1.5}, "speed"),
+            ({"speed": 0.199}, "speed"),
             ({"ssml": True, "text": f"<speak>{'e' * 3001}</speak>"}, "text"),
             ({"ssml": True, "text": f"<speak>{'<p/>' * 1500}e</speak>"}, "text"),
             # Ten minutes are over sooner when it speaks slowly, or Chinese.

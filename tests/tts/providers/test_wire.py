@@ -18,7 +18,7 @@ import trustme
 from tests.tts.vendors import misbehaving
 from tests.tts.vendors.server import Heard, Reply, Server
 from tts.deadline import Deadline
-from tts.exceptions import ConnectionFailed, NotAudio, ProviderTimeout, RequestRefused
+from tts.exceptions import ConnectionFailed, CutAnswer, NotAudio, ProviderTimeout, RequestRefused
 from tts.providers import sockets
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.wire import Wire
@@ -66,14 +66,14 @@ def test_no_byte_of_an_error_nor_past_the_limit_is_taken(wire: Wire, server: Ser
     with pytest.raises(NotAudio) as caught:
         wire.send(HttpCall(server.url), Deadline.after(5), 9, taken.append)
     assert len(b"".join(taken)) <= 9
-    assert not caught.value.cut
+    assert not isinstance(caught.value, CutAnswer)
 
 
 def test_a_cut_answer_is_told_from_an_unfit_one(wire: Wire, server: Server) -> None:
     server.next.append(misbehaving.cut_in_a_chunk(b"sound" * 100))
-    with pytest.raises(NotAudio) as caught:
+    with pytest.raises(CutAnswer) as caught:
         send(wire, server)
-    assert caught.value.cut
+    assert caught.value.recording
 
 
 def test_what_is_sent(wire: Wire, server: Server) -> None:
@@ -202,6 +202,44 @@ def test_what_cannot_be_sent_is_an_error_that_shows_nothing(
         wire.send(HttpCall(url, headers=headers), Deadline.after(5), LIMIT)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_lengths_that_contradict_each_other_are_the_servers_fault(
+    wire: Wire, server: Server
+) -> None:
+    server.behave = misbehaving.two_lengths(b"sound")
+    with pytest.raises(ConnectionFailed, match="contradict") as caught:
+        send(wire, server)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_a_deadline_that_passes_just_before_the_call_is_a_time_out(
+    wire: Wire, server: Server
+) -> None:
+    ticks = iter([0.0, *[9.0] * 20])
+    with pytest.raises(ProviderTimeout):
+        wire.send(HttpCall(server.url), Deadline(5, lambda: next(ticks)), LIMIT)
+    assert not server.heard
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK", misbehaving.OK, misbehaving.OK + b"X: y"])
+def test_headers_without_their_end_are_no_answer(wire: Wire, server: Server, head: bytes) -> None:
+    server.next.append(misbehaving.raw(head))
+    with pytest.raises(ConnectionFailed):
+        send(wire, server)
+    server.next.append(misbehaving.raw(misbehaving.OK + b"\r\n"))
+    assert send(wire, server).body == b""
+    assert send(wire, server).body == b"sound"
+
+
+def test_what_came_before_the_line_broke_is_kept(wire: Wire, server: Server) -> None:
+    server.behave = misbehaving.too_long_a_length(Reply(body=b"sound"))
+    with pytest.raises(CutAnswer) as caught:
+        send(wire, server)
+    assert caught.value.recording is not None
+    assert caught.value.recording.audio == b"sound"
+    server.behave = misbehaving.too_long_a_length(Reply(401, b"words"))
+    assert send(wire, server).body == b"words"
 
 
 def test_a_whole_answer_may_have_its_limit_and_no_byte_more(wire: Wire, server: Server) -> None:

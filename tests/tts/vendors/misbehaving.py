@@ -56,6 +56,18 @@ def too_short_a_length(body: bytes) -> Behaviour:
     return raw(OK + b"Content-Length: %d\r\n\r\n" % (len(body) // 2) + body)
 
 
+def too_long_a_length(reply: Reply) -> Behaviour:
+    """All of a reply, and then not what more its length promises."""
+    head = reply.head().replace(b"Content-Length: ", b"Content-Length: 1", 1)
+    return raw(head + reply.body)
+
+
+def two_lengths(body: bytes) -> Behaviour:
+    """They contradict each other."""
+    head = OK + b"Content-Length: %d\r\nContent-Length: %d\r\n\r\n"
+    return raw(head % (len(body), len(body) // 2) + body)
+
+
 def silence(server: Callable[[], Server]) -> Behaviour:
     """Hears, and never answers."""
 

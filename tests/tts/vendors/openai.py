@@ -13,6 +13,8 @@ KEY = "sk-0123456789abcdef0123456789abcdef"
 MODELS = {"tts-1", "tts-1-hd"}
 REQUIRED = {"model", "input", "voice"}
 FIELDS = REQUIRED | {"instructions", "response_format", "speed", "stream_format"}
+THEIRS = {"lang_code"}
+"""Of other servers that speak the API."""
 
 
 def server(**options: Any) -> Server:
@@ -29,7 +31,7 @@ def _reply(heard: Heard) -> Reply:
     if (heard.method, heard.path) != ("POST", "/v1/audio/speech"):
         return refusal(404, "invalid_request_error", None)
     body = heard.json()
-    if not REQUIRED <= set(body) <= FIELDS:
+    if not REQUIRED <= set(body) <= FIELDS | THEIRS:
         return refusal(400, "invalid_request_error", "unknown_parameter")
     if body["model"] not in MODELS:
         return refusal(404, "invalid_request_error", "model_not_found")
@@ -47,5 +49,6 @@ def refusal(status: int, kind: str, code: str | None, **headers: str) -> Reply:
     return as_json(status, {"error": error}, **{"x-request-id": "req_5d2c"}, **headers)
 
 
+WRONG = refusal(400, "server_error", None)
 QUOTA = refusal(429, "insufficient_quota", "insufficient_quota")
 BUSY = refusal(429, "requests", "rate_limit_exceeded")

@@ -45,7 +45,7 @@ def unprepare(alias: str) -> None:
 
 def _prepare_file(connection: BaseDatabaseWrapper, path: Path, limits: Limits | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _turns.on(path.with_suffix(".lock")):
+    with turns.on(path.with_suffix(".lock")):
         legacy.set_aside(path)
         if not path.exists() or not path.stat().st_size:
             with connection.wrap_database_errors:
@@ -97,4 +97,4 @@ class _Turns:
             self._held.pop().close()
 
 
-_turns = _Turns()
+turns = _Turns()

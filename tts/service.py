@@ -17,6 +17,7 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Clip, Recording, as_audio
 from audiocache.exceptions import WaitExpired
 from audiocache.forks import RenewedLock
+from audiocache.sharing import Sharing
 from audiocache.verbs import Pairs
 from tts.conf import TTSConfig
 from tts.exceptions import SpeechNotConfigured, SpeechTimeout
@@ -25,6 +26,7 @@ from tts.prepared import Prepared, PreparedRequests
 from tts.providers import build_provider
 from tts.providers.base import Provider
 from tts.quarantine import Limits
+from tts.sharing import sharing_of
 from tts.speech import Speech, SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -155,7 +157,7 @@ class TTSService:
         wait = asyncio.timeout(self.config.timeout)
         try:
             async with wait:
-                return await self.cache.afind_or_create(clip, make)
+                return await self.cache.afind_or_create(clip, make, self._sharing)
         except TimeoutError:
             if not wait.expired():
                 raise
@@ -164,9 +166,9 @@ class TTSService:
     def _find_or_make_sync(self, request: SpeechRequest, namespace: str) -> AudioEntry:
         clip, make = self._prepare(request, namespace)
         if not self.provider.remote:
-            return self.cache.find_or_create(clip, make)
+            return self.cache.find_or_create(clip, make, self._sharing)
         try:
-            return self.cache.find_or_begin(clip, make, self.config.timeout)
+            return self.cache.find_or_begin(clip, make, self.config.timeout, self._sharing)
         except WaitExpired:
             raise self._too_late() from None
 
@@ -188,6 +190,10 @@ class TTSService:
         from tts.refusals import refusals_of  # stands on the models
 
         return refusals_of(self.cache, Limits.of(self.config)).guarded(prepared.clip, make_it)
+
+    @cached_property
+    def _sharing(self) -> Sharing:
+        return sharing_of(remote=self.provider.remote, timeout=self.config.timeout)
 
     def _too_late(self) -> SpeechTimeout:
         return SpeechTimeout(

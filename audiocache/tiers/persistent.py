@@ -19,6 +19,7 @@ from audiocache.tiers.sql import dialect_for
 from audiocache.tiers.sql.batches import BATCH, batches, batches_of, flat
 from audiocache.tiers.sql.connection import OwnConnection
 from audiocache.tiers.sql.counts import rows_of
+from audiocache.tiers.sql.leases import leases_on
 from audiocache.tiers.sql.room import Room
 
 SWEEP_SECONDS: Final = 1.0
@@ -47,6 +48,7 @@ class PersistentTier(Tier):
         self._database = OwnConnection(alias, Limits(max_entries, max_bytes))
         self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
+        self.leases = leases_on(self._database)
         self._room = Room(self._database, self._sql, max_entries, max_bytes)
         self._clock = clock
         self._sweep_at = 0.0

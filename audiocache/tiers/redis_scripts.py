@@ -1,4 +1,4 @@
-"""What Redis must decide on the spot: two small scripts, and how they are called.
+"""What Redis must decide on the spot: small scripts, and how they are called.
 
 redis-py's own scripts ask in every pipeline whether the server still has them: a round trip
 more. Ours are sent only after the server said that it has not.
@@ -54,7 +54,8 @@ def put_call(
     return Call([name, *groups, upload], [head, *args, "1"], envelope)
 
 
-def _script(text: str) -> Script:
+def script(text: str) -> Script:
+    """A script as the server will know it."""
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -64,7 +65,7 @@ def _script(text: str) -> Script:
 # clock, which is also what expires the entry; a group lives as long as its last member. It is
 # written before the entry: when memory ends in between, no entry is without its groups.
 # Instants beyond 2^53 lose their last digits in Lua, and are for ever in any case.
-PUT: Final = _script(f"""
+PUT: Final = script(f"""
 local envelope, life = ARGV[1], tonumber(ARGV[2])
 local upload = ARGV[6] ~= '' and table.remove(KEYS)
 local function leave(answer)
@@ -107,7 +108,7 @@ return {TAKEN}
 
 # KEYS: the generation. ARGV: the one to begin with where none is there, or something foreign.
 # Of two that begin at once both learn the same.
-BEGIN: Final = _script("""
+BEGIN: Final = script("""
 local known = redis.pcall('GET', KEYS[1])
 if type(known) == 'string' and #known < 20 and known:find('^[1-9]%d*$') then return known end
 redis.call('SET', KEYS[1], ARGV[1])

@@ -66,6 +66,7 @@ def speak_in_threads(texts: list[str], number: int, at: float) -> Seen:
     seen = Seen()
 
     def ask(place: int) -> None:
+        get_audio_cache().has("anything")  # a server's threads have their connections
         time.sleep(max(0.0, at - time.monotonic()))
         for text in texts[place % len(texts) :] + texts[: place % len(texts)]:
             try:

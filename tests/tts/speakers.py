@@ -103,7 +103,7 @@ def speakers(number: int, settings: dict[str, Any]) -> Iterator[list[Speaker]]:
 
 def together(speakers: Sequence[Speaker], **order: Any) -> list[dict[str, Any]]:
     """All obey at one instant; their answers."""
-    at = time.monotonic() + 0.3
+    at = time.monotonic() + 0.5
     for speaker in speakers:
         speaker.order(**{"at": at, **order})
     return [speaker.answer() for speaker in speakers]

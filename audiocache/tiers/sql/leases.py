@@ -13,8 +13,8 @@ from audiocache.tiers.sql.batches import batches, flat
 from audiocache.tiers.sql.connection import OwnConnection
 
 SWEEP_SECONDS: Final = 5.0
-SWEEP_ROWS: Final = 50
-"""Ended leases that one sweep deletes at most: where there are leases, there are sweeps."""
+SWEEP_ROWS: Final = 20
+"""Ended leases that a settling deletes at most, so that there are never many."""
 
 
 class SqlLeases(LeaseStore):
@@ -40,7 +40,6 @@ class SqlLeases(LeaseStore):
         """See `LeaseStore.settle`; sweeps a little where it is due."""
         settled = self._query(self._settle, [name, f"{owner} {outcome}", owner])
         if time.monotonic() >= self._sweep_at:
-            self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self.sweep()
         return bool(settled)
 
@@ -49,8 +48,10 @@ class SqlLeases(LeaseStore):
         return self._leases((self._look(len(batch)), batch) for batch in batches(names))
 
     def sweep(self) -> None:
-        """Forget a handful of those that ended long ago."""
-        self._query(self._sweep, [KEPT_MS, SWEEP_ROWS])
+        """Forget a handful of those that ended long ago; more soon, where there are more."""
+        swept = self._query(self._sweep, [KEPT_MS, SWEEP_ROWS])
+        pause = SWEEP_SECONDS if len(swept) < SWEEP_ROWS else 0
+        self._sweep_at = time.monotonic() + pause
 
     @abstractmethod
     def _query(self, sql: str, values: Sequence[Any]) -> list[Any]:

@@ -14,14 +14,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from audiocache.creating import CreatingVerbs
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import FlightAbandoned, Flights
-from audiocache.ladder import Ladder
+from audiocache.flights import FlightAbandoned, Later
+from audiocache.sharing import SHARED, Sharing
 from audiocache.verbs import (
     Audio,
     Created,
     Pairs,
-    TextVerbs,
     audio_by_text,
     recording_of,
     split_options,
@@ -35,12 +35,10 @@ Begin = Callable[[Clip], tuple[Future[AudioEntry], bool]]
 """Begins the making of a clip, or joins it; True when joined."""
 
 
-class AsyncVerbs(TextVerbs):
+class AsyncVerbs(CreatingVerbs):
     """aget, aput, ...: each as its namesake, for asyncio."""
 
-    ladder: Ladder
     executor: Executor
-    flights: Flights[AudioEntry]
 
     async def aget(self, text: str, /, *, namespace: str = "", **variant: Any) -> bytes | None:
         """See `get`."""
@@ -127,9 +125,11 @@ class AsyncVerbs(TextVerbs):
             found |= await self._off(lambda: self.find_many_below(missing))
         return found
 
-    async def afind_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
+    async def afind_or_create(
+        self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED
+    ) -> AudioEntry:
         """See `find_or_create`; `create` runs on a thread of ours."""
-        return await self._afind_or_begin(clip, lambda clip: self.begin(clip, create))
+        return await self._afind_or_begin(clip, lambda clip: self.begin(clip, create, sharing))
 
     async def _afind_or_begin(self, clip: Clip, begin: Begin) -> AudioEntry:
         entry = await self.afind(clip)
@@ -151,12 +151,18 @@ class AsyncVerbs(TextVerbs):
         self, create: AsyncCreate, how: dict[str, Any], clip: Clip
     ) -> tuple[Future[AudioEntry], bool]:
         async def make() -> AudioEntry:
-            mark = self.ladder.removals.mark()
-            entry = await self._off(lambda: self.look_again(clip))
-            if entry is None:
+            making = self.making(clip, SHARED)
+            try:
+                while isinstance(found := await self._off(making.begin), Later):
+                    await asyncio.wrap_future(found.future)
+                if found is not None:
+                    return found
                 recording = recording_of(await create(), **how)
-                entry = await self._off(lambda: self.store_made(clip, recording, mark))
-            return entry
+                return await self._off(lambda: making.finish(recording))
+            except BaseException as error:
+                # Not waited for: a task that is cancelled has no time.
+                self.executor.submit(partial(making.give_up, error))
+                raise
 
         return self.flights.start_task(clip.source_key, make)
 
@@ -192,22 +198,6 @@ class AsyncVerbs(TextVerbs):
     @abstractmethod
     def find_many_below(self, missing: Sequence[Clip]) -> dict[str, AudioEntry]:
         """Fresh entries by key from the tiers that may block."""
-
-    @abstractmethod
-    def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:
-        """Make a missing clip on a thread of ours, or join its making; True when joined."""
-
-    @abstractmethod
-    def look_again(self, clip: Clip) -> AudioEntry | None:
-        """An entry that another stored since the look-up; counts nothing."""
-
-    @abstractmethod
-    def store_made(self, clip: Clip, recording: Recording, mark: int) -> AudioEntry:
-        """Store what was made on a miss, unless it was removed since the mark."""
-
-    @abstractmethod
-    def told(self, clip: Clip, made: AudioEntry, joined: bool) -> AudioEntry | None:
-        """What was made, as it is told to this caller; None: look for the caller's own."""
 
 
 def _is_async(create: object) -> bool:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.dispatch import Signal
@@ -17,14 +15,16 @@ from django.dispatch import Signal
 from audiocache import signals
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import TIER_NAMES, CacheConfig
+from audiocache.coordinator import Coordinator
 from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
-from audiocache.flights import FlightAbandoned, Flights, outcome
+from audiocache.flights import Flights
 from audiocache.ladder import Ladder
 from audiocache.places import Places
 from audiocache.stale import StaleVerbs
 from audiocache.stats import Recorder
 from audiocache.tiers import build_tiers
 from audiocache.tiers.base import Tier
+from audiocache.turns import Turns
 from audiocache.upkeep import Upkeep
 from audiocache.workers import Executor, Workers
 
@@ -36,8 +36,9 @@ HOUR_MS: Final = 3_600_000
 class MultiTierAudioCache(StaleVerbs):
     """Audio clips in tiers. Safe under threads and tasks; a tier in trouble is a miss.
 
-    The verbs on text are in `audiocache.verbs`, their a-twins in `audiocache.aio`; here are
-    the verbs on clips, which both stand on, and those on all entries.
+    The verbs on text are in `audiocache.verbs`, those that make what is missing in
+    `audiocache.creating`, all a-twins in `audiocache.aio`; here are the verbs on clips, which
+    these stand on, and those on all entries.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class MultiTierAudioCache(StaleVerbs):
         self.executor = executor or Workers("audiocache-lookup")
         self.ladder = Ladder(built, self.recorder, self.executor, clock)
         # Apart: slow makings must not keep look-ups from their threads.
-        self._makers = executor or Workers("audiocache-making")
+        self.makers = executor or Workers("audiocache-making")
         self._clock = clock
         self.flights: Flights[AudioEntry] = Flights()
         self.places = Places(self.ladder.rungs)
+        self.turns = Turns(Coordinator(self.ladder.rungs, self.recorder, self.executor))
         self._upkeep = Upkeep(self.ladder, self.recorder)
         for tier in built:
             tier.on_evict = self._tell_evicted
@@ -80,56 +82,6 @@ class MultiTierAudioCache(StaleVerbs):
     def holds(self, clip: Clip) -> bool:
         """Is a fresh entry of the clip in any tier? Fills nothing and counts nothing."""
         return self.ladder.has(clip)
-
-    def find_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
-        """The entry of a clip; on a miss `create()`, in this thread, makes it once."""
-        entry = self.find(clip)
-        while entry is None:
-            made, joined = self.flights.run(clip.source_key, lambda: self._make(clip, create))
-            entry = self.told(clip, made, joined)
-        return entry
-
-    def find_or_begin(
-        self, clip: Clip, create: Callable[[], Recording], timeout: float
-    ) -> AudioEntry:
-        """As `find_or_create`, with `create` on a thread of ours, so that the caller can leave.
-
-        Raises WaitExpired after `timeout` seconds; what was begun is finished and stored.
-        """
-        until = time.monotonic() + timeout
-        entry = self.find(clip)
-        while entry is None:
-            future, joined = self.begin(clip, create)
-            try:
-                made = outcome(future, until - time.monotonic())
-            except FlightAbandoned:
-                if not joined:
-                    raise
-                continue
-            entry = self.told(clip, made, joined)
-        return entry
-
-    def begin(self, clip: Clip, create: Callable[[], Recording]) -> tuple[Future[AudioEntry], bool]:
-        """Make a missing clip on a thread of ours, or join its making; True when joined.
-
-        The caller may leave: what was begun is finished and stored. The future's entry may
-        be another rendition of the same source: then look again.
-        """
-        return self.flights.start(
-            clip.source_key, lambda: self._make(clip, create), self._makers.submit
-        )
-
-    def told(self, clip: Clip, made: AudioEntry, joined: bool) -> AudioEntry | None:
-        """What was made, as it is told to a caller: marked when another made it.
-
-        It may be another rendition of the same source; then the caller's own, if it is there.
-        """
-        if made.key != clip.key:
-            return self.look_again(clip)
-        if not joined:
-            return made
-        self.recorder.bump("joined")
-        return made._replace(joined=True)
 
     def store(self, clip: Clip, recording: Recording) -> AudioEntry:
         """Store a recording in every tier; the entry, also when no tier could take it."""
@@ -172,7 +124,7 @@ class MultiTierAudioCache(StaleVerbs):
     ) -> list[tuple[AudioEntry, int]]:
         """Store recordings, one round trip per tier; each entry and how many tiers took it."""
         self._upkeep.ensure()
-        entries = [self._entry(clip, recording) for clip, recording in recorded]
+        entries = [self.entry(clip, recording) for clip, recording in recorded]
         taken = self.ladder.store(entries) if entries else {}
         stored = [(entry, taken.get(entry.key, 0)) for entry in entries]
         for entry, tiers in stored:
@@ -220,33 +172,13 @@ class MultiTierAudioCache(StaleVerbs):
         if flush:
             self.flush()
         self.ladder.close()
-        self._makers.close(self.ladder.release)
+        self.makers.close(self.ladder.release)
         self.executor.close(self.ladder.release)
+        self.turns.close()
 
     # Inside
 
-    def _make(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
-        """Look again, for another may have stored it since; then make and store it."""
-        mark = self.ladder.removals.mark()
-        return self.look_again(clip) or self.store_made(clip, create(), mark)
-
-    def look_again(self, clip: Clip) -> AudioEntry | None:
-        """An entry that another stored since the look-up; counts nothing."""
-        return self.ladder.peek(clip)
-
-    def store_made(self, clip: Clip, recording: Recording, mark: int) -> AudioEntry:
-        """Store what was made on a miss, unless it was removed since the mark."""
-        self.recorder.bump("created")
-        removals = self.ladder.removals
-        entry = self._entry(clip, recording)
-        if removals.since(mark, entry):
-            return entry
-        stored = self.store(clip, recording)
-        if removals.since(mark, entry):
-            self.ladder.remove([clip.key])
-        return stored
-
-    def _entry(self, clip: Clip, recording: Recording) -> AudioEntry:
+    def entry(self, clip: Clip, recording: Recording) -> AudioEntry:
         life = life_from(
             self._clock(),
             recording.ttl_seconds,

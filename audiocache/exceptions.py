@@ -2,6 +2,7 @@
 
 AudioCacheError
 ├── WaitExpired          the caller waited as long as it wanted to
+├── MakingFailed         another process tried to make the clip, and failed
 └── TierError            a tier could not do its work; the cache goes on with the others
     ├── TierUnavailable  it cannot be reached, or is not ready
     ├── TierBusy         all its connections are in use; no sign of an outage
@@ -17,6 +18,14 @@ class AudioCacheError(Exception):
 
 class WaitExpired(AudioCacheError, TimeoutError):
     """The caller's wait is over. What was begun goes on, and its clip is stored."""
+
+
+class MakingFailed(AudioCacheError):
+    """Another process was making the clip and failed; `kind` is the class of its error."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the clip could not be made in another process: {kind}")
+        self.kind = kind
 
 
 class TierError(AudioCacheError):

@@ -2,7 +2,8 @@
 
 A flight knows no cache: callers of one key share the result, or the error, of one call.
 Threads and asyncio tasks join the same flight. The table does not grow: a flight is gone
-from it the moment it lands.
+from it the moment it lands. A call may answer that it has to wait (`Later`): then it is made
+again, and holds no thread of ours meanwhile.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from audiocache.exceptions import AudioCacheError, WaitExpired
@@ -31,12 +34,24 @@ class FlightAbandoned(AudioCacheError):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """There is no outcome yet: call again when this future is done."""
+
+    future: Future[Any]
+
+
+Call = Callable[[], T | Later]
+
+
 class Flight(Generic[T]):
     """One call under way."""
 
-    __slots__ = ("future", "thread")
+    __slots__ = ("awaits", "future", "thread")
 
     def __init__(self) -> None:
+        self.awaits: set[Flight[Any]] = set()
+        """The flights that this call has joined: it may be waiting for them."""
         self.thread: int | None = None
         """The thread that makes the call, or that runs its task; None before it begins."""
         self.future: Future[T] = Future()
@@ -55,13 +70,14 @@ class Flights(Generic[T]):
         self.after_fork()
         renew_in_child(self)
 
-    def run(self, key: str, call: Callable[[], T]) -> tuple[T, bool]:
+    def run(self, key: str, call: Call[T]) -> tuple[T, bool]:
         """The outcome of `call`, run in this thread or shared; True when it was another's.
 
-        Raises RuntimeError when it would wait for what this thread itself is making.
+        Raises RuntimeError when it would wait for what this thread itself is making, or for
+        a call that waits for that.
         """
         while True:
-            future, joined = self.start(key, call, _now, blocking=True)
+            future, joined = self.start(key, lambda: _waited(call), _now, blocking=True)
             try:
                 return future.result(), joined
             except FlightAbandoned:
@@ -69,12 +85,12 @@ class Flights(Generic[T]):
                     raise
 
     def start(
-        self, key: str, call: Callable[[], T], submit: Submit, *, blocking: bool = False
+        self, key: str, call: Call[T], submit: Submit, *, blocking: bool = False
     ) -> tuple[Future[T], bool]:
         """The future of the call under way; else `call` is submitted. True when joined."""
         flight, joined = self._join(key, blocking=blocking)
         if not joined:
-            self._launch(key, flight, lambda: submit(lambda: self._lead(key, flight, call)))
+            self._launch(key, flight, lambda: submit(lambda: self._lead(key, flight, call, submit)))
         return flight.future, joined
 
     def start_task(self, key: str, call: Callable[[], Awaitable[T]]) -> tuple[Future[T], bool]:
@@ -93,13 +109,16 @@ class Flights(Generic[T]):
         self._lock = threading.Lock()
 
     def _join(self, key: str, *, blocking: bool) -> tuple[Flight[T], bool]:
+        mine = _making.get()
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
                 flight = self._flights[key] = Flight()
                 return flight, False
-        if flight in _making.get() or (blocking and flight.thread == threading.get_ident()):
-            raise RuntimeError("create() asked for the very clip that it is making")
+            if (blocking and flight.thread == threading.get_ident()) or _leads_to(flight, mine):
+                raise RuntimeError("create() asked for the very clip that it is making")
+            for making in mine:
+                making.awaits.add(flight)
         return flight, True
 
     def _launch(self, key: str, flight: Flight[T], launch: Callable[[], object]) -> None:
@@ -110,14 +129,24 @@ class Flights(Generic[T]):
                 self._land(key, flight, error=FlightAbandoned(key))
             raise
 
-    def _lead(self, key: str, flight: Flight[T], call: Callable[[], T]) -> None:
+    def _lead(self, key: str, flight: Flight[T], call: Call[T], submit: Submit) -> None:
+        context = copy_context()
         flight.thread = threading.get_ident()
         token = _making.set((*_making.get(), flight))
         try:
-            with self._landing(key, flight) as result:
-                result.append(call())
+            with self._landing(key, flight) as answer:
+                answer.append(call())
         finally:
             _making.reset(token)
+        if answer and isinstance(answer[0], Later):
+            again = partial(context.run, self._lead, key, flight, call, submit)
+            self._lead_later(key, flight, answer[0], lambda: submit(again))
+
+    def _lead_later(
+        self, key: str, flight: Flight[T], later: Later, launch: Callable[[], object]
+    ) -> None:
+        flight.thread = None
+        later.future.add_done_callback(lambda _: self._launch(key, flight, launch))
 
     def _lead_task(
         self, key: str, flight: Flight[T], call: Callable[[], Awaitable[T]]
@@ -133,11 +162,11 @@ class Flights(Generic[T]):
         return task
 
     @contextmanager
-    def _landing(self, key: str, flight: Flight[T]) -> Iterator[list[T]]:
-        """Whatever comes of the making lands the flight: a result, an error, or neither."""
-        result: list[T] = []
+    def _landing(self, key: str, flight: Flight[T]) -> Iterator[list[T | Later]]:
+        """Whatever comes of the making lands the flight, but that there is nothing yet."""
+        answer: list[T | Later] = []
         try:
-            yield result
+            yield answer
         except StopIteration as error:  # no future and no coroutine can carry it: PEP 479
             stopped = RuntimeError("create() raised StopIteration")
             stopped.__cause__ = error
@@ -148,7 +177,8 @@ class Flights(Generic[T]):
             self._land(key, flight, error=FlightAbandoned(key))
             raise
         else:
-            self._land(key, flight, result=result[0])
+            if not isinstance(answer[0], Later):
+                self._land(key, flight, result=answer[0])
 
     def _land(
         self, key: str, flight: Flight[T], *, result: Any = None, error: Exception | None = None
@@ -168,6 +198,27 @@ _tasks: set[asyncio.Task[None]] = set()
 
 def _now(job: Callable[[], None]) -> None:
     job()
+
+
+def _waited(call: Call[T]) -> T:
+    """The call's outcome, waited for in this thread."""
+    while isinstance(answer := call(), Later):
+        answer.future.result()
+    return answer
+
+
+def _leads_to(flight: Flight[Any], makings: tuple[Flight[Any], ...]) -> bool:
+    """Is it one of these makings, or does it wait for one?"""
+    seen: set[Flight[Any]] = set()
+    ahead = [flight] if makings else []
+    while ahead:
+        one = ahead.pop()
+        if one in makings:
+            return True
+        if one not in seen and not one.future.done():
+            seen.add(one)
+            ahead.extend(one.awaits)
+    return False
 
 
 def outcome(future: Future[T], timeout: float) -> T:

@@ -1,61 +1,66 @@
-"""Who does a thing that only one may do at a time, decided in the cache's database."""
+"""Leases: who does a thing that only one process may do, and what came of it.
+
+Kept where processes share them (`Tier.leases`). All times are of that store's own clock.
+"""
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from typing import ClassVar, Final, NamedTuple
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
-
-from audiocache import database, own_file
-from audiocache.clock import now_ms
-from audiocache.models import Lease
-
-logger = logging.getLogger(__name__)
-
-RUN_SECONDS: Final = 600
-_TROUBLE: Final = (DatabaseError, InterfaceError, OSError)
+KEPT_MS: Final = 60_000
+"""An outcome can be read for so long."""
+STORED: Final = "stored"
+NOWHERE: Final = "nowhere"
+"""It was made, and no tier could take it: whoever waited for it makes it anew."""
+ABANDONED: Final = "abandoned"
+FAILED: Final = "failed "
+"""Begins the outcome of a making that failed; what follows says how."""
 
 
-@contextmanager
-def only_one(name: str, seconds: float = RUN_SECONDS) -> Iterator[bool]:
-    """True for the one who holds `name` now; it is given back at the end, or after `seconds`.
+class Lease(NamedTuple):
+    """What a store knows of a lease."""
 
-    When the database cannot say, the answer is True: two clean-ups do no harm.
-    """
-    alias, owner = database.default_alias(), secrets.token_hex(16)
-    try:
-        held = _take(alias, name, owner, round(seconds * 1000))
-    except _TROUBLE:
-        yield True
-        return
-    try:
-        yield held
-    finally:
-        if held:
-            _give_back(alias, name, owner)
+    holder: str
+    """The owner token of who holds it, or held it last; empty when it was given back."""
+    left_ms: int
+    """Until its deadline; 0 or below: anybody may take it."""
+    settled_by: str = ""
+    """The owner token of who gave it back last."""
+    outcome: str = ""
+    """What came of it then."""
 
 
-def _give_back(alias: str, name: str, owner: str) -> None:
-    """The work is done: trouble here is no reason to fail. The lease ends at its deadline."""
-    try:
-        Lease.objects.using(alias).filter(name=name, owner=owner).delete()
-    except _TROUBLE as error:
-        logger.warning("lease not given back name=%s error=%s", name, type(error).__name__)
+class LeaseStore(ABC):
+    """Leases by name in one place. Every method raises TierError alone."""
+
+    apart: ClassVar[bool] = False
+    """It fails and works by itself: its trouble says nothing of the tier that offers it."""
+
+    @abstractmethod
+    def take(self, wanted: Mapping[str, str], ms: int) -> dict[str, Lease]:
+        """Hold each name for its owner token from now on for `ms`, unless another does.
+
+        Who asks again with its token extends. What is held, by whomever, after that.
+        """
+
+    @abstractmethod
+    def settle(self, name: str, owner: str, outcome: str) -> bool:
+        """Give a lease back with what came of it; False when another holds it by now."""
+
+    @abstractmethod
+    def look(self, names: Collection[str]) -> dict[str, Lease]:
+        """Those that are known."""
+
+    def sweep(self) -> None:  # noqa: B027 - a store may forget by itself
+        """Forget what ended long ago."""
+
+    def close(self) -> None:  # noqa: B027 - a store may hold nothing
+        """Give connections back; the next use opens others."""
 
 
-def _take(alias: str, name: str, owner: str, ms: int) -> bool:
-    own_file.prepare(connections[alias])
-    now = now_ms()
-    leases = Lease.objects.using(alias)
-    if leases.filter(name=name, deadline__lte=now).update(owner=owner, deadline=now + ms):
-        return True
-    try:
-        with transaction.atomic(using=alias):
-            leases.create(name=name, owner=owner, deadline=now + ms)
-    except IntegrityError:
-        return False
-    return True
+def new_owner() -> str:
+    """A token that nobody else has."""
+    return secrets.token_hex(16)

@@ -99,7 +99,7 @@ def _prepare_file(
     connection: BaseDatabaseWrapper, path: Path, limits: Limits | None, until: float
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _turns.on(path.with_suffix(".lock"), until):
+    with turns.on(path.with_suffix(".lock"), until):
         legacy.set_aside(path)
         with inherited.in_use(connection):
             if not path.exists() or not path.stat().st_size:
@@ -174,4 +174,4 @@ class _Turns:
             self._held.pop().close()
 
 
-_turns = _Turns()
+turns = _Turns()

@@ -1,6 +1,7 @@
 """The one background thread of the process (law 13): lazy, fork-safe, stopped at exit.
 
-It flushes counters and hit times. Work is held weakly: a cache that is gone is not kept alive.
+It extends leases, looks for outcomes, flushes counters and hit times. Work is held weakly: a
+cache that is gone is not kept alive.
 """
 
 from __future__ import annotations
@@ -14,16 +15,23 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Final
 
 from audiocache.forks import renew_in_child
 from audiocache.workers import finish_all
 
 logger = logging.getLogger(__name__)
 
+Work = Callable[[], float | None]
+"""Answers in how many seconds it wants to be called again; None: at its interval."""
+
+FAILED_SECONDS: Final = 1.0
+"""Work that failed is tried again after this, or at its interval if that is shorter."""
+
 
 @dataclass(slots=True)
 class _Beat:
-    work: weakref.WeakMethod[Callable[[], None]]
+    work: weakref.WeakMethod[Work]
     seconds: float
     due: float
 
@@ -41,9 +49,20 @@ class Pulse:
         self.after_fork()
         renew_in_child(self)
 
-    def every(self, seconds: float, work: Callable[[], None]) -> None:
+    def every(self, seconds: float, work: Work) -> None:
         """Call a bound method each `seconds`. Starts nothing: see `ensure`."""
         self._beats.append(_Beat(weakref.WeakMethod(work), seconds, time.monotonic() + seconds))
+
+    def soon(self, work: Work) -> None:
+        """Call a method of `every` at once, and not only when its time has come."""
+        for beat in self._beats:
+            if beat.work() == work:
+                beat.due = 0.0
+        self._wake.set()
+
+    def is_here(self) -> bool:
+        """Is the caller on the thread of the pulse? What blocks there holds up all else."""
+        return self._thread is threading.current_thread()
 
     def ensure(self) -> None:
         """Start the thread if it does not run: cheap enough for every call past memory."""
@@ -79,15 +98,18 @@ class Pulse:
                 _end_in_order()
 
     def _run(self, wake: threading.Event) -> None:
-        while not wake.wait(self._pause()):
+        while self.is_here():
+            if wake.wait(self._pause()):
+                wake.clear()
             now = time.monotonic()
             for beat in [beat for beat in self._beats if beat.due <= now]:
-                beat.due = now + beat.seconds
-                self._do(beat)
+                if self.is_here():  # stopped meanwhile
+                    beat.due = now + beat.seconds
+                    self._do(beat)
 
     def _pause(self) -> float:
         now = time.monotonic()
-        return max(0.01, min((beat.due for beat in self._beats), default=now + 1) - now)
+        return max(0.0, min((beat.due for beat in self._beats), default=now + 1) - now)
 
     def _do(self, beat: _Beat) -> None:
         work = beat.work()
@@ -95,9 +117,12 @@ class Pulse:
             self._beats.remove(beat)
             return
         try:
-            work()
+            if (wanted := work()) is not None:
+                # Not later than somebody asked for with `soon` in the meantime.
+                beat.due = min(beat.due, time.monotonic() + wanted)
         except Exception:
             # The thread must outlive one bad beat: nobody would start it for the others.
+            beat.due = min(beat.due, time.monotonic() + FAILED_SECONDS)
             logger.exception("background work failed work=%s", work.__qualname__)
 
     def after_fork(self) -> None:

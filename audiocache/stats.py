@@ -25,7 +25,7 @@ class TierCount:
     def __init__(self) -> None:
         self.counts = [0] * len(EVENTS)
         self.latency: dict[str, list[int]] = {
-            operation: [0] * BUCKETS for operation in ("get", "put", "remove")
+            operation: [0] * BUCKETS for operation in ("get", "put", "remove", "lease")
         }
 
     def took(self, operation: str, nanoseconds: int) -> None:

@@ -19,6 +19,7 @@ from audiocache.entries import (
     life_from,
 )
 from audiocache.memo import ClipMemo
+from audiocache.sharing import SHARED, Sharing
 
 Audio = bytes | bytearray | memoryview
 Created = Audio | Recording
@@ -121,7 +122,9 @@ class TextVerbs(ABC):
         """Fresh entries by key."""
 
     @abstractmethod
-    def find_or_create(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
+    def find_or_create(
+        self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED
+    ) -> AudioEntry:
         """The entry of a clip; on a miss `create()`, in this thread, makes it once."""
 
     @abstractmethod

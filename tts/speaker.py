@@ -12,6 +12,7 @@ from functools import cached_property
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Recording
 from audiocache.exceptions import WaitExpired
+from audiocache.sharing import Sharing
 from audiocache.streams import Broadcast
 from tts.conf import TTSConfig
 from tts.exceptions import SpeechTimeout
@@ -22,6 +23,7 @@ from tts.prepared import Prepared, PreparedRequests
 from tts.providers.base import Provider
 from tts.quarantine import Limits
 from tts.relay import Relay
+from tts.sharing import sharing_of
 from tts.speech import SpeechRequest
 
 
@@ -57,6 +59,11 @@ class Speaker(ABC):
         """How many calls the provider gets at once, from all processes."""
         return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
 
+    @cached_property
+    def sharing(self) -> Sharing:
+        """How the makings are shared with other processes."""
+        return sharing_of(remote=self.provider.remote, timeout=self.config.timeout)
+
     def prepared(self, request: SpeechRequest, namespace: str) -> Prepared:
         """The request complete, and its clip. Raises InvalidSpeechRequest."""
         return self._prepared.of(request, namespace)
@@ -86,10 +93,11 @@ class Speaker(ABC):
             return entry
 
     async def _ask(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        clip, make = prepared.clip, lambda: self.make(prepared)
         wait = asyncio.timeout(seconds)
         try:
             async with wait:
-                return await self.cache.afind_or_create(prepared.clip, lambda: self.make(prepared))
+                return await self.cache.afind_or_create(clip, make, self.sharing)
         except TimeoutError:
             if not wait.expired():
                 raise
@@ -98,9 +106,9 @@ class Speaker(ABC):
     def _ask_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
         clip, make = prepared.clip, lambda: self.make(prepared)
         if not self.provider.remote:
-            return self.cache.find_or_create(clip, make)
+            return self.cache.find_or_create(clip, make, self.sharing)
         try:
-            return self.cache.find_or_begin(clip, make, seconds)
+            return self.cache.find_or_begin(clip, make, seconds, self.sharing)
         except WaitExpired:
             raise too_late(seconds) from None
 

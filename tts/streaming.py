@@ -84,7 +84,7 @@ class _Listening:
         """Make it, or join its making."""
         broadcast = Broadcast(self._channel)
         cache, clip = self._wanted.cache, self._wanted.clip
-        flight, self.joined = cache.begin(clip, lambda: self._make(broadcast))
+        flight, self.joined = cache.begin(clip, lambda: self._make(broadcast), self._wanted.sharing)
         flight.add_done_callback(self._channel.stir if self.joined else broadcast.land)
         return flight
 

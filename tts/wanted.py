@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Clip, Recording
+from audiocache.sharing import Sharing
 from audiocache.streams import Broadcast
 from tts.exceptions import SpeechTimeout, TTSError
 from tts.formats import content_type_of
@@ -46,6 +47,11 @@ class Wanted:
     def content_type(self) -> str:
         """Of the format asked for."""
         return content_type_of(self._prepared.request.audio_format or "")
+
+    @property
+    def sharing(self) -> Sharing:
+        """How its making is shared with other processes."""
+        return self._service.sharing
 
     @property
     def patience(self) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from audiocache.entries import AudioEntry
+from audiocache.leases import LeaseStore
 from audiocache.tiers.places import PlaceStore
 
 LEAVINGS: Final = ("evicted", "expired", "oversize", "refused", "corrupt", "newer_schema")
@@ -42,6 +43,8 @@ class Tier(ABC):
         self.counts = dict.fromkeys(LEAVINGS, 0)
         """Since the start of the process."""
         self.on_evict: EvictionListener | None = None
+        self.leases: LeaseStore | None = None
+        """Where processes that share this tier agree on who does a thing."""
 
     @abstractmethod
     def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
@@ -112,6 +115,8 @@ class Tier(ABC):
     def close(self) -> None:
         """Close this thread's connection and those that nobody uses at the moment."""
         self.release()
+        if self.leases is not None:
+            self.leases.close()
 
     def evicted(self, keys: Sequence[str], reason: str) -> None:
         """Count entries that left and tell the listener; `reason` is evicted or expired."""

@@ -18,6 +18,7 @@ from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
+from audiocache.tiers.redis_leases import RedisLeases
 from audiocache.tiers.redis_names import TAGS, TEXT, Names, is_key
 from audiocache.tiers.redis_places import RedisPlaces
 
@@ -46,6 +47,7 @@ class DistributedTier(Tier):
         self._redis = connection
         self._names = Names(prefix)
         self._generation = Generation(connection, self._names.generation)
+        self.leases = RedisLeases(connection, self._names)
         self.max_entry_bytes = max_entry_bytes
         self._clock = clock
         self.places = RedisPlaces(connection, self._names)

@@ -19,6 +19,7 @@ from audiocache.tiers.sql import dialect_for
 from audiocache.tiers.sql.batches import BATCH, batches, batches_of, flat
 from audiocache.tiers.sql.connection import OwnConnection
 from audiocache.tiers.sql.counts import rows_of
+from audiocache.tiers.sql.leases import leases_on
 from audiocache.tiers.sql.places import SqlPlaces
 from audiocache.tiers.sql.room import Room
 
@@ -48,6 +49,7 @@ class PersistentTier(Tier):
         self._database = OwnConnection(alias, Limits(max_entries, max_bytes))
         self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
+        self.leases = leases_on(self._database)
         self._room = Room(self._database, self._sql, max_entries, max_bytes)
         self.places = SqlPlaces(self._database, self._sql)
         self._clock = clock

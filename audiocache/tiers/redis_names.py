@@ -3,6 +3,7 @@
 <prefix>:entry:<key>             an envelope
 <prefix>:generation              entries stamped with another one do not exist
 <prefix>:group:<field>:<digest>  by when they leave, the keys of a text, a source or a tag
+<prefix>:lease:<digest>          who does a thing that only one may do
 <prefix>:place:<digest>:<part>   who calls a provider now, how many may, and from when on
 """
 
@@ -43,6 +44,10 @@ class Names:
         digest = _digest(value) if field == TAGS else value
         room = f":{_digest(namespace)}" if field == TEXT and namespace else ""
         return f"{self._prefix}:group:{field}:{digest}{room}"
+
+    def lease(self, name: str) -> str:
+        """Where the lease of a name lies."""
+        return f"{self._prefix}:lease:{_digest(name)}"
 
     def groups_of(self, entry: AudioEntry) -> Iterator[str]:
         """The groups by which an entry can be removed; its own key needs none."""

@@ -1,4 +1,4 @@
-"""What Redis must decide on the spot: two small scripts, and how they are called.
+"""What Redis must decide on the spot: small scripts, and how they are called.
 
 redis-py's own scripts ask in every pipeline whether the server still has them: a round trip
 more. Ours are sent only after the server said that it has not.
@@ -55,7 +55,7 @@ def put_call(
 
 
 def script(text: str) -> Script:
-    """A script by the name that the server will know it by."""
+    """A script as the server will know it."""
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

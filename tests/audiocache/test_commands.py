@@ -20,7 +20,6 @@ from audiocache import MultiTierAudioCache, get_audio_cache
 from audiocache.builder import replace_audio_cache
 from audiocache.celery import CLEANUP, ROLLUP
 from audiocache.keys import clip_of
-from audiocache.leases import only_one
 from audiocache.management import registry
 from audiocache.management.asking import confirm
 from audiocache.management.output import Output, human_bytes, moment, shown
@@ -208,7 +207,7 @@ def test_cleanup_counts_by_tier(cache: MultiTierAudioCache) -> None:
 
 def test_cleanup_leaves_the_work_to_another_that_is_at_it(cache: MultiTierAudioCache) -> None:
     expired(cache)
-    with only_one(CLEANUP), only_one(ROLLUP):
+    with cache.turns.only_one(CLEANUP), cache.turns.only_one(ROLLUP):
         assert "Another clean-up is at work" in run("cleanup")
         assert run_json("cleanup", "--rollup") == {"removed": None, "hours_folded": None}
         assert "Another is at work." in run("cleanup", "--rollup")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from audiocache.flights import FlightAbandoned, Flights
+from audiocache.flights import FlightAbandoned, Flights, Later
+from audiocache.workers import Workers
 
 InThreads = Callable[[int, Callable[[int], Any]], list[Any]]
 
@@ -185,3 +186,72 @@ def test_in_a_child_no_flight_is_under_way(flights: Flights[str]) -> None:
     flights.after_fork()
     assert len(flights) == 0
     assert flights.run("a", lambda: "the child's") == ("the child's", False)
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_call_may_have_to_wait_and_is_made_again(flights: Flights[str], blocking: bool) -> None:
+    """In the caller's thread, or on threads of ours, which are free meanwhile."""
+    event: Future[None] = Future()
+    answers: list[str | Later] = ["made", Later(event)]
+    with ThreadPoolExecutor(1) as pool:
+        if blocking:
+            asked = soon(lambda: flights.run("a", answers.pop)[0])
+        else:
+            asked = flights.start("a", answers.pop, pool.submit)[0]
+        wait_until(lambda: len(answers) == 1)
+        other = soon(lambda: flights.run("a", never)[0])
+        assert pool.submit(lambda: "free").result(5) == "free"
+        time.sleep(0.01)
+        assert not asked.done()
+        event.set_result(None)
+        assert asked.result(5) == other.result(5) == "made"
+        assert len(flights) == 0
+
+
+def test_a_call_that_is_made_again_knows_the_context_of_its_caller(flights: Flights[str]) -> None:
+    event: Future[None] = Future()
+    name: contextvars.ContextVar[str] = contextvars.ContextVar("name")
+    answers: list[str | Later] = ["", Later(event)]
+    workers = Workers()
+    name.set("caller")
+    future, _ = flights.start("a", lambda: answers.pop() or name.get(), workers.submit)
+    wait_until(lambda: len(answers) == 1)
+    soon(lambda: event.set_result(None)).result(5)
+    assert future.result(5) == "caller"
+    workers.close(lambda: None)
+
+
+def test_without_a_thread_to_go_on_nobody_waits_for_ever(flights: Flights[str]) -> None:
+    event: Future[None] = Future()
+    jobs: list[Callable[[], None]] = []
+
+    def once(job: Callable[[], None]) -> None:
+        if jobs:
+            raise RuntimeError("no more threads")
+        jobs.append(job)
+
+    future, _ = flights.start("a", lambda: Later(event), once)
+    jobs[0]()
+    event.set_result(None)
+    with pytest.raises(FlightAbandoned):
+        future.result(5)
+    assert len(flights) == 0
+
+
+def test_two_calls_that_would_wait_for_each_other_are_told_so(flights: Flights[str]) -> None:
+    together = threading.Barrier(2)
+
+    def making(other: str) -> Callable[[], str]:
+        def call() -> str:
+            together.wait(5)
+            return flights.run(other, never)[0]
+
+        return call
+
+    one = soon(lambda: flights.run("a", making("b")))
+    two = soon(lambda: flights.run("b", making("a")))
+    errors = [one.exception(5), two.exception(5)]
+    assert [str(error) for error in errors] == [
+        "create() asked for the very clip that it is making"
+    ] * 2  # the one is told, and the other shares the error
+    assert len(flights) == 0

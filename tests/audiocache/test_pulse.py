@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -96,6 +98,62 @@ def test_stopping_does_all_work_once_more_here(pulse: Pulse) -> None:
     assert work.done == 1
     pulse.ensure()
     assert pulse.running
+
+
+def test_work_may_be_wanted_at_once_and_say_when_again(pulse: Pulse) -> None:
+    times: list[float] = []
+    enough = threading.Event()
+
+    class Poll:
+        def beat(self) -> float:
+            times.append(time.monotonic())
+            if len(times) == 4:
+                enough.set()
+            return 0.02 if len(times) < 4 else 3600
+
+    poll = Poll()
+    pulse.every(3600, poll.beat)
+    pulse.ensure()
+    time.sleep(0.05)
+    assert times == []
+    pulse.soon(poll.beat)
+    assert enough.wait(10)
+    assert all(after - before >= 0.02 for before, after in itertools.pairwise(times))
+    pulse.soon(poll.beat)
+    while len(times) == 4:
+        time.sleep(0.001)
+
+
+def test_work_that_is_wanted_while_it_runs_is_done_again(pulse: Pulse) -> None:
+    again = threading.Event()
+
+    class Poll:
+        done = 0
+
+        def beat(self) -> float:
+            self.done += 1
+            if self.done == 1:
+                pulse.soon(self.beat)
+            else:
+                again.set()
+            return 3600
+
+    poll = Poll()
+    pulse.every(3600, poll.beat)
+    pulse.ensure()
+    pulse.soon(poll.beat)
+    assert again.wait(10)
+
+
+def test_work_that_failed_is_tried_again_soon(
+    pulse: Pulse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audiocache.pulse.FAILED_SECONDS", 0.01)
+    bad = Work(times=3, error=ValueError("no"))
+    pulse.every(3600, bad.beat)
+    pulse.ensure()
+    pulse.soon(bad.beat)
+    assert bad.enough.wait(10)
 
 
 def test_a_work_may_stop_the_pulse_it_runs_on(pulse: Pulse) -> None:

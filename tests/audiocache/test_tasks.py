@@ -9,7 +9,6 @@ import pytest
 from audiocache import get_audio_cache, tasks, warmers
 from audiocache.celery import CLEANUP, ROLLUP, WARM, beat_schedule
 from audiocache.conf import CacheConfig
-from audiocache.leases import only_one
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "audiocache"])
 
@@ -45,7 +44,7 @@ def test_the_clean_up_removes_what_has_expired() -> None:
 def test_a_second_run_at_the_same_time_does_nothing() -> None:
     cache = get_audio_cache()
     cache.put("brief", b"sound", ttl_seconds=0.001)
-    with only_one(CLEANUP) as held:
+    with cache.turns.only_one(CLEANUP) as held:
         assert held
         tasks.cleanup_expired.delay()
         assert cache.tiers["persistent"].stats()["entry_count"] == 1

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,24 @@ def test_a_provider_that_cuts_leaves_none(tmp_path: Path) -> None:
 def test_an_error_before_the_first_byte_has_a_status(tmp_path: Path) -> None:
     with Server(Reply(401)) as server, site(server, tmp_path) as port:
         assert b"503 " in visit(port)[0]
+
+
+def test_a_listener_in_another_process_waits_for_the_call_and_hears_the_stored_clip(
+    tmp_path: Path,
+) -> None:
+    tap = Tap(MP3)
+    with (
+        Server(tap) as server,
+        site(server, tmp_path) as one,
+        site(server, tmp_path) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        first = pool.submit(visit, one)
+        tap.let(1)
+        while not tap.sent:
+            time.sleep(0.01)
+        second = pool.submit(visit, other)
+        time.sleep(0.3)
+        tap.let()
+        assert first.result(SECONDS)[1] == second.result(SECONDS)[1] == MP3
+        assert len(server.heard) == 1

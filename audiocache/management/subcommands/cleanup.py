@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from audiocache import rollup
@@ -11,7 +10,6 @@ from audiocache.builder import get_audio_cache
 from audiocache.cache import MultiTierAudioCache
 from audiocache.celery import CLEANUP, ROLLUP
 from audiocache.conf import PERSISTENT
-from audiocache.leases import only_one
 from audiocache.management.subcommand import Subcommand, add_json
 
 
@@ -50,20 +48,15 @@ class Cleanup(Subcommand):
 
 
 def _clean_up(cache: MultiTierAudioCache) -> dict[str, int] | None:
-    with _alone(cache, CLEANUP) as held:
+    with cache.turns.only_one(CLEANUP) as held:
         return cache.cleanup_expired() if held else None
 
 
 def _roll_up(cache: MultiTierAudioCache) -> int | None:
     if PERSISTENT not in cache.tiers:
         return 0
-    with _alone(cache, ROLLUP) as held:
+    with cache.turns.only_one(ROLLUP) as held:
         if not held:
             return None
         cache.flush()
         return rollup.roll_up()
-
-
-def _alone(cache: MultiTierAudioCache, name: str) -> AbstractContextManager[bool]:
-    """The task's lease; without a database tier there is no one to meet."""
-    return only_one(name) if PERSISTENT in cache.tiers else nullcontext(enter_result=True)

@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from audiocache import inherited, own_file
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
+from audiocache.pulse import pulse
 from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
 from audiocache.tiers.sql.waiting import bound_waits
 
@@ -25,6 +26,10 @@ TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout
 Sent in one message with the statement they are for: that makes the two one transaction, so
 it costs no round trip and, behind pgbouncer, nothing stays in a session that others get.
 """
+
+
+PULSE_WAIT_MS: Final = 500
+"""For a writer's turn on SQLite, on the pulse: leases and waiting callers are behind."""
 
 
 class OwnConnection:
@@ -82,7 +87,7 @@ class OwnConnection:
         try:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
-                connection.ensure_connection()
+                _open(connection)
                 if connection.vendor == "postgresql":
                     bound_waits(connection.connection)
                 with connection.wrap_database_errors:
@@ -104,6 +109,15 @@ class OwnConnection:
         if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
             connection.close()
         own_file.unprepare(self.alias)
+
+
+def _open(connection: BaseDatabaseWrapper) -> None:
+    if connection.connection is not None:
+        return
+    connection.ensure_connection()
+    if connection.vendor == "sqlite" and pulse.is_here():
+        with connection.wrap_database_errors:
+            _execute(connection, f"PRAGMA busy_timeout={PULSE_WAIT_MS}", ())
 
 
 def _execute(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> Any:

@@ -22,10 +22,11 @@ def server(**options: Any) -> Server:
 
 
 def answer(line: socket.socket, heard: Heard) -> bool:
-    return _reply(heard)(line, heard)
+    return reply(heard)(line, heard)
 
 
-def _reply(heard: Heard) -> Reply:
+def reply(heard: Heard) -> Reply:
+    """What is answered to a call."""
     if heard.headers.get("authorization") != f"Bearer {KEY}":
         return refusal(401, "invalid_request_error", "invalid_api_key")
     if (heard.method, heard.path) != ("POST", "/v1/audio/speech"):

@@ -1,0 +1,122 @@
+"""The verbs that make what is missing: one call for all who ask, in whatever process."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+from audiocache.entries import AudioEntry, Clip, Recording
+from audiocache.flights import FlightAbandoned, Flights, outcome
+from audiocache.ladder import Ladder
+from audiocache.making import Making
+from audiocache.sharing import SHARED, Sharing
+from audiocache.stats import Recorder
+from audiocache.turns import Turns
+from audiocache.verbs import TextVerbs
+from audiocache.workers import Executor
+
+
+class CreatingVerbs(TextVerbs):
+    """On a miss: join the call under way in this process, or wait for the turn over all of them."""
+
+    ladder: Ladder
+    recorder: Recorder
+    flights: Flights[AudioEntry]
+    turns: Turns
+    makers: Executor
+
+    def find_or_create(
+        self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED
+    ) -> AudioEntry:
+        """The entry of a clip; on a miss `create()`, in this thread, makes it once."""
+        entry = self.find(clip)
+        while entry is None:
+            making = self.making(clip, sharing)
+            made, joined = self.flights.run(clip.source_key, partial(making.run, create))
+            entry = self.told(clip, made, joined)
+        return entry
+
+    def find_or_begin(
+        self,
+        clip: Clip,
+        create: Callable[[], Recording],
+        timeout: float,
+        sharing: Sharing = SHARED,
+    ) -> AudioEntry:
+        """As `find_or_create`, with `create` on a thread of ours, so that the caller can leave.
+
+        Raises WaitExpired after `timeout` seconds; what was begun is finished and stored.
+        """
+        until = time.monotonic() + timeout
+        entry = self.find(clip)
+        while entry is None:
+            future, joined = self.begin(clip, create, sharing)
+            try:
+                made = outcome(future, until - time.monotonic())
+            except FlightAbandoned:
+                if not joined:
+                    raise
+                continue
+            entry = self.told(clip, made, joined)
+        return entry
+
+    def begin(
+        self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED
+    ) -> tuple[Future[AudioEntry], bool]:
+        """Make a missing clip on a thread of ours, or join its making; True when joined.
+
+        The caller may leave: what was begun is finished and stored. The future's entry may
+        be another rendition of the same source: then look again.
+        """
+        making = self.making(clip, sharing)
+        return self.flights.start(clip.source_key, partial(making.run, create), self.makers.submit)
+
+    def making(self, clip: Clip, sharing: Sharing) -> Making:
+        """The way of a missing clip to its entry, over all processes."""
+        return Making(clip, self, self.turns, sharing)
+
+    def told(self, clip: Clip, made: AudioEntry, joined: bool) -> AudioEntry | None:
+        """What was made, as it is told to a caller: marked when another made it.
+
+        It may be another rendition of the same source; then the caller's own, if it is there.
+        """
+        if made.key != clip.key:
+            return self.look_again(clip)
+        if not joined:
+            return made
+        self.recorder.bump("joined")
+        return made._replace(joined=True)
+
+    # The steps of a making
+
+    def removal_mark(self) -> int:
+        """The present; what is removed from now on is not brought back by a making."""
+        return self.ladder.removals.mark()
+
+    def look_again(self, clip: Clip) -> AudioEntry | None:
+        """An entry that another stored since the look-up; counts nothing."""
+        return self.ladder.peek(clip)
+
+    def store_made(self, clip: Clip, recording: Recording, mark: int) -> tuple[AudioEntry, int]:
+        """Store what was made on a miss, unless it was removed since the mark.
+
+        The entry, and how many tiers took it.
+        """
+        self.recorder.bump("created")
+        removals = self.ladder.removals
+        entry = self.entry(clip, recording)
+        if removals.since(mark, entry):
+            return entry, 0
+        [(stored, tiers)] = self.store_many([(clip, recording)])
+        if removals.since(mark, entry):
+            self.ladder.remove([clip.key])
+        return stored, tiers
+
+    # Given by the cache
+
+    @abstractmethod
+    def entry(self, clip: Clip, recording: Recording) -> AudioEntry:
+        """What is stored of a recording: with its life, which begins now."""

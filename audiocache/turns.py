@@ -1,0 +1,197 @@
+"""Turns: of all processes, one makes a thing; the others wait for what comes of it.
+
+A turn is a lease that the pulse extends. Who is told that another has the turn waits for the
+outcome of that very turn. No thread is held meanwhile: the pulse asks for all at once, at most
+every 20 ms, while somebody waits.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Final
+
+from audiocache.coordinator import Coordinator
+from audiocache.forks import renew_in_child
+from audiocache.leases import ABANDONED, Lease, new_owner
+from audiocache.pulse import pulse
+
+LEASE_SECONDS: Final = 6.0
+"""A turn whose process is gone is free again after this."""
+EXTEND_SECONDS: Final = LEASE_SECONDS / 3
+POLL_SECONDS: Final = 0.02
+IDLE_SECONDS: Final = 3600.0
+RUN_SECONDS: Final = 600.0
+
+
+class Turn:
+    """Ours. `settle` must be called, whatever happens."""
+
+    def __init__(self, turns: Turns, name: str, owner: str, seconds: float) -> None:
+        self.name = name
+        self.owner = owner
+        self.until = time.monotonic() + seconds
+        """It is not extended after this."""
+        self._turns = turns
+
+    def settle(self, outcome: str) -> None:
+        """Give it back with what came of it, for those who wait."""
+        self._turns.settle(self, outcome)
+
+
+class Wait:
+    """For the outcome of another's turn."""
+
+    def __init__(self, name: str, lease: Lease) -> None:
+        self.name = name
+        self.owner = lease.holder
+        self.future: Future[str | None] = Future()
+        """The outcome; None when there is none to be had, and the turn may be free."""
+        self.future.set_running_or_notify_cancel()
+        self._began = time.monotonic()
+        self._learn(lease)
+
+    def heed(self, lease: Lease | None) -> bool:
+        """Is it over? `lease` is what is known now; then the future is done."""
+        if lease is not None and lease.settled_by == self.owner:
+            self.future.set_result(lease.outcome)
+        elif self._goes_on(lease):
+            return False
+        else:
+            self.future.set_result(None)
+        return True
+
+    def _goes_on(self, lease: Lease | None) -> bool:
+        """An owner that no store knows may be moving to another: it has until its end.
+
+        What ended before this wait began is of an earlier turn, in a store used before.
+        """
+        waited_ms = (time.monotonic() - self._began) * 1000
+        if lease is None or lease.left_ms < -waited_ms:
+            return time.monotonic() < self._end
+        self._learn(lease)
+        return lease.holder == self.owner and lease.left_ms > 0
+
+    def _learn(self, lease: Lease) -> None:
+        self._end = time.monotonic() + lease.left_ms / 1000
+
+
+class Turns:
+    """The turns of one cache: those that this process has, and those that it waits for."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        self._scheduled = False
+        self.after_fork()
+        renew_in_child(self)
+
+    def take(self, name: str, seconds: float) -> Turn | Wait:
+        """Our turn for at most `seconds`, or the wait for another's.
+
+        Where nothing can say who has it, it is ours.
+        """
+        turn, lease = self._ask(name, seconds)
+        if lease is None or lease.holder == turn.owner:
+            return turn
+        wait = Wait(name, lease)
+        with self._lock:
+            self._waits.add(wait)
+        self._beat_soon()
+        return wait
+
+    @contextmanager
+    def only_one(self, name: str, seconds: float = RUN_SECONDS) -> Iterator[bool]:
+        """True for the one whose turn it is; it is given back at the end, or after `seconds`.
+
+        True also where nothing can say: two clean-ups do no harm.
+        """
+        turn, lease = self._ask(name, seconds)
+        if lease is not None and lease.holder != turn.owner:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            turn.settle(ABANDONED)
+
+    def settle(self, turn: Turn, outcome: str) -> None:
+        """See `Turn.settle`. What no store heard of, it does not hear now."""
+        with self._lock:
+            held = self._held.pop(turn.owner, None)
+        if held is not None:
+            self._coordinator.ask(lambda store: store.settle(turn.name, turn.owner, outcome))
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._coordinator.close()
+
+    # On the pulse
+
+    def beat(self) -> float:
+        """Extend what we hold where it is due, look for what we wait for; seconds to the next."""
+        if time.monotonic() >= self._extend_at:
+            self._extend()
+        if waits := list(self._waits):
+            self._poll(waits)
+        with self._lock:
+            if self._waits:
+                return POLL_SECONDS
+            if self._held:
+                return max(0.0, self._extend_at - time.monotonic())
+        self._coordinator.release()
+        return IDLE_SECONDS
+
+    def _extend(self) -> None:
+        now = time.monotonic()
+        self._extend_at = now + EXTEND_SECONDS
+        held = {turn.name: turn.owner for turn in list(self._held.values()) if turn.until > now}
+        if held:
+            self._coordinator.ask(lambda store: store.take(held, _ms(LEASE_SECONDS)))
+
+    def _poll(self, waits: list[Wait]) -> None:
+        names = {wait.name for wait in waits}
+        found: Mapping[str, Lease] = self._coordinator.ask(lambda store: store.look(names)) or {}
+        for wait in waits:
+            if wait.heed(found.get(wait.name)):
+                with self._lock:
+                    self._waits.discard(wait)
+
+    # Inside
+
+    def _ask(self, name: str, seconds: float) -> tuple[Turn, Lease | None]:
+        """A turn, which is ours if the lease says so, or where there is no telling."""
+        turn = Turn(self, name, new_owner(), seconds)
+        ms = _ms(min(seconds, LEASE_SECONDS))
+        leases = self._coordinator.ask(lambda store: store.take({name: turn.owner}, ms))
+        lease = leases[name] if leases else None
+        if lease is not None and lease.holder == turn.owner:
+            self._hold(turn)
+        return turn, lease
+
+    def _hold(self, turn: Turn) -> None:
+        with self._lock:
+            if not self._held:
+                self._extend_at = time.monotonic() + EXTEND_SECONDS
+            self._held[turn.owner] = turn
+        self._beat_soon()
+
+    def _beat_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            pulse.every(IDLE_SECONDS, self.beat)
+        pulse.ensure()
+        pulse.soon(self.beat)
+
+    def after_fork(self) -> None:
+        """Start anew: turns and waits are the parent's."""
+        self._held: dict[str, Turn] = {}
+        self._waits: set[Wait] = set()
+        self._extend_at = 0.0
+        self._lock = threading.Lock()
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))

@@ -1,0 +1,366 @@
+"""Turns and what comes of them, between two caches on one store, as two processes have them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from audiocache import MultiTierAudioCache, turns
+from audiocache.entries import Recording
+from audiocache.exceptions import MakingFailed, WaitExpired
+from audiocache.leases import Lease
+from audiocache.pulse import pulse
+from audiocache.sharing import ALONE, Sharing
+from audiocache.tiers.base import Tier
+from audiocache.tiers.sql.lease_file import LeaseFile
+from audiocache.turns import Turn, Wait
+from project.servers import RedisServer, start_redis
+from tests.audiocache.conftest import DATABASES, ON_SQLITE, NewCache, NewTier
+
+SOUND = b"paid for"
+
+NewPair = Callable[..., tuple[MultiTierAudioCache, MultiTierAudioCache]]
+
+
+@pytest.fixture
+def new_pair(new_tier: NewTier, new_cache: NewCache) -> NewPair:
+    """Two caches, each with a memory of its own, on the same tiers."""
+
+    def tier(kind: str | tuple[str, dict[str, Any]]) -> Tier:
+        name, more = (kind, {}) if isinstance(kind, str) else kind
+        made: Tier = new_tier(name, **more)
+        return made
+
+    def make(*kinds: Any) -> tuple[MultiTierAudioCache, MultiTierAudioCache]:
+        one, two = (new_cache(tiers=[new_tier("memory"), *map(tier, kinds)]) for _ in range(2))
+        for used in one.tiers.values():
+            if isinstance(used.leases, LeaseFile):  # no database is emptied after a test
+                used.leases.path.unlink(missing_ok=True)
+        return one, two
+
+    return make
+
+
+@pytest.fixture(params=[*DATABASES, "redis"])
+def pair(
+    request: pytest.FixtureRequest, new_pair: NewPair
+) -> tuple[MultiTierAudioCache, MultiTierAudioCache]:
+    return new_pair(request.param)
+
+
+@pytest.fixture
+def soon() -> Iterator[Callable[..., Future[Any]]]:
+    """Runs a call on another thread."""
+
+    def closed(call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(16) as pool:
+        yield lambda call, *args: pool.submit(closed, call, *args)
+
+
+class Job:
+    """A making that takes as long as the test wants."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.calls = 0
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+        self._error = error
+
+    def __call__(self) -> bytes:
+        self.calls += 1
+        self.begun.set()
+        assert self.go_on.wait(10)
+        if self._error:
+            raise self._error
+        return SOUND
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Return when it is, soon."""
+    end = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def waiting(cache: MultiTierAudioCache, number: int = 1) -> None:
+    """Return when so many wait for another's turn."""
+    until(lambda: len(cache.turns._waits) == number)
+
+
+def test_one_makes_it_and_the_other_gets_it(pair: Any, soon: Any) -> None:
+    one, two = pair
+    job = Job()
+    first = soon(one.get_or_create, "a", job)
+    assert job.begun.wait(5)
+    others = [soon(two.get_or_create, "a", pytest.fail) for _ in range(5)]
+    waiting(two)
+    job.go_on.set()
+    assert [first.result(5), *(other.result(5) for other in others)] == [SOUND] * 6
+    assert (one.recorder.events["created"], two.recorder.events["created"]) == (1, 0)
+
+
+def test_an_error_is_everybodys_by_its_kind(pair: Any, soon: Any) -> None:
+    one, two = pair
+    job = Job(ValueError("about a secret text"))
+    first = soon(one.get_or_create, "a", job)
+    assert job.begun.wait(5)
+    others = [soon(two.get_or_create, "a", pytest.fail) for _ in range(5)]
+    waiting(two)
+    time.sleep(0.1)  # for those who join
+    job.go_on.set()
+    with pytest.raises(ValueError, match="secret"):
+        first.result(5)
+    for other in others:
+        with pytest.raises(MakingFailed, match=r"in another process: ValueError$") as caught:
+            other.result(5)
+        assert caught.value.kind == "ValueError"
+    assert two.get_or_create("a", lambda: SOUND) == SOUND  # who comes later begins anew
+
+
+def test_an_error_may_say_more_of_itself(pair: Any, soon: Any) -> None:
+    one, two = pair
+    sharing = Sharing(pack=str, unpack=KeyError)
+    job = Job(ValueError("quota 42"))
+    clip = one.clip("a")
+    first = soon(one.find_or_create, clip, lambda: Recording(audio=job()), sharing)
+    assert job.begun.wait(5)
+    other = soon(two.find_or_begin, clip, pytest.fail, 5, sharing)
+    waiting(two)
+    job.go_on.set()
+    with pytest.raises(ValueError, match="quota"):
+        first.result(5)
+    with pytest.raises(KeyError, match="quota 42"):
+        other.result(5)
+
+
+def test_a_making_that_was_stopped_is_taken_over(pair: Any, soon: Any) -> None:
+    one, two = pair
+    job = Job(KeyboardInterrupt())
+    first = soon(one.get_or_create, "a", job)
+    assert job.begun.wait(5)
+    other = soon(two.get_or_create, "a", lambda: b"by another")
+    waiting(two)
+    job.go_on.set()
+    assert isinstance(first.exception(5), KeyboardInterrupt)
+    assert other.result(5) == b"by another"
+
+
+def test_for_asyncio_no_thread_waits(pair: Any, soon: Any) -> None:
+    one, two = pair
+    job = Job()
+    first = [soon(one.get_or_create, f"{place}", job) for place in range(8)]
+    until(lambda: job.calls == 8)
+
+    async def ask() -> list[bytes]:
+        async def never() -> bytes:
+            pytest.fail("called twice")
+
+        tasks = [
+            asyncio.ensure_future(two.aget_or_create(f"{place % 8}", create))
+            for place in range(16)
+            for create in ([pytest.fail] if place % 2 else [never])
+        ]
+        await asyncio.to_thread(waiting, two, 8)
+        assert two.makers.submit(lambda: "a thread is free").result(5)
+        assert two.executor.submit(lambda: "a thread is free").result(5)
+        assert all(
+            flight.thread is None or flight.thread == threading.get_ident()
+            for flight in two.flights._flights.values()
+        )
+        job.go_on.set()
+        return list(await asyncio.gather(*tasks))
+
+    assert asyncio.run(ask()) == [SOUND] * 16
+    assert {one.result(5) for one in first} == {SOUND}
+    assert job.calls == 8
+
+
+def test_who_waits_may_leave(pair: Any, soon: Any) -> None:
+    one, two = pair
+    job = Job()
+    first = soon(one.get_or_create, "a", job)
+    assert job.begun.wait(5)
+    with pytest.raises(WaitExpired):
+        two.find_or_begin(two.clip("a"), pytest.fail, 0.05)
+    job.go_on.set()
+    assert first.result(5) == SOUND
+    assert two.find_or_begin(two.clip("a"), pytest.fail, 5).audio == SOUND
+
+
+def test_a_task_that_is_cancelled_gives_its_turn_back(pair: Any) -> None:
+    one, two = pair
+
+    async def leave() -> None:
+        begun = asyncio.Event()
+
+        async def create() -> bytes:
+            begun.set()
+            await asyncio.sleep(60)
+            return SOUND
+
+        asked = asyncio.ensure_future(one.aget_or_create("a", create))
+        await begun.wait()
+        asked.cancel()  # and `run` cancels the making itself
+
+    asyncio.run(leave())
+    assert two.get_or_create("a", lambda: SOUND) == SOUND
+
+
+def test_what_no_tier_could_take_is_made_one_by_one(
+    new_tier: NewTier, new_cache: NewCache, soon: Any
+) -> None:
+    one, two = (new_cache(tiers=[new_tier("redis", max_bytes=1)]) for _ in range(2))
+    most, now, calls = [0], [0], [0]
+
+    def create() -> bytes:
+        calls[0] += 1
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        time.sleep(0.2)
+        now[0] -= 1
+        return SOUND
+
+    asked = [soon(cache.get_or_create, "a", create) for cache in (one, two, one, two)]
+    assert {one.result(10) for one in asked} == {SOUND}
+    assert (calls[0], most[0]) == (2, 1)
+
+
+def test_what_costs_nothing_twice_asks_nobody(pair: Any, soon: Any) -> None:
+    one, two = pair
+    job = Job()
+    clip = one.clip("a")
+    first = soon(one.find_or_create, clip, lambda: Recording(audio=job()), ALONE)
+    assert job.begun.wait(5)
+    assert two.find_or_create(clip, lambda: Recording(audio=b"mine"), ALONE).audio == b"mine"
+    job.go_on.set()
+    assert first.result(5).audio == SOUND
+    assert not one.turns._held
+
+
+# A turn and its lease
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases that end within the patience of a test."""
+    monkeypatch.setattr(turns, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(turns, "EXTEND_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_turn_is_extended_for_as_long_as_it_may_take_and_no_longer(pair: Any) -> None:
+    one, two = pair
+    mine = one.turns.take("a", 0.8)
+    assert isinstance(mine, Turn)
+    began = time.monotonic()
+    other = two.turns.take("a", 1)
+    assert isinstance(other, Wait)
+    assert other.future.result(5) is None
+    assert 0.8 <= time.monotonic() - began < 2
+    mine.settle("stored")
+    again = two.turns.take("a", 1)
+    assert isinstance(again, Turn)
+    again.settle("stored")
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """One to be stopped."""
+    with start_redis() as redis:
+        yield redis
+
+
+@ON_SQLITE
+@pytest.mark.usefixtures("quick")
+def test_when_redis_goes_the_turn_goes_on_in_the_database(
+    new_pair: NewPair, server: RedisServer
+) -> None:
+    one, two = new_pair("sqlite", ("redis", {"redis_url": server.url}))
+    mine = one.turns.take("a", 60)
+    assert isinstance(mine, Turn)
+    other = two.turns.take("a", 60)
+    assert isinstance(other, Wait)
+    server.kill()
+    time.sleep(0.7)
+    assert not other.future.done()
+    mine.settle("stored")
+    assert other.future.result(5) == "stored"
+
+
+def test_when_nothing_can_say_whose_turn_it_is_all_go_ahead(
+    new_pair: NewPair, server: RedisServer
+) -> None:
+    server.kill()
+    for cache in new_pair(("redis", {"redis_url": server.url})):
+        turn = cache.turns.take("a", 60)
+        assert isinstance(turn, Turn)
+        turn.settle("stored")
+
+
+def test_a_cache_without_shared_tiers_agrees_with_nobody(new_pair: NewPair) -> None:
+    one, two = new_pair()
+    assert isinstance(one.turns.take("a", 60), Turn)
+    assert isinstance(two.turns.take("a", 60), Turn)
+    assert not pulse.running
+
+
+def test_in_a_child_turns_and_waits_are_the_parents(pair: Any) -> None:
+    one, two = pair
+    mine = one.turns.take("a", 60)
+    two.turns.take("a", 60)
+    for cache in pair:
+        cache.turns.after_fork()
+    assert not one.turns._held
+    assert not two.turns._waits
+    mine.settle("stored")  # the child's copy says nothing in the parent's name
+    with two.turns.only_one("a") as held:
+        assert not held
+
+
+def test_a_wait_that_another_turn_overtook_is_over() -> None:
+    wait = Wait("a", Lease("one", 10_000))
+    assert not wait.heed(Lease("one", 10_000))
+    assert not wait.heed(None)
+    assert wait.heed(Lease("three", 10_000, "two", "stored"))
+    assert wait.future.result(0) is None
+
+
+# One at a time
+
+
+def test_only_one_at_a_time(pair: Any) -> None:
+    one, two = pair
+    work = one.turns.only_one("work"), two.turns.only_one("work"), two.turns.only_one("other")
+    with work[0] as first, work[1] as second, work[2] as other:
+        assert (first, second, other) == (True, False, True)
+    with two.turns.only_one("work") as again:
+        assert again
+
+
+def test_a_late_one_does_not_give_back_what_another_holds(pair: Any) -> None:
+    one, two = pair
+    with one.turns.only_one("work", seconds=0.001) as first:
+        time.sleep(0.02)
+        with two.turns.only_one("work") as second:
+            assert (first, second) == (True, True)
+
+
+def test_without_shared_tiers_everybody_is_the_only_one(
+    new_cache: NewCache, new_tier: NewTier
+) -> None:
+    alone: list[Tier] = [new_tier("memory")]
+    with new_cache(tiers=alone).turns.only_one("work") as held:
+        assert held

@@ -1,0 +1,155 @@
+"""One paid call over all processes: whoever asks, with Redis or with a database alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from audiocache.turns import LEASE_SECONDS
+from tests.audiocache.conftest import ON_POSTGRESQL, server_url
+from tests.tts.speakers import CALL_SECONDS, Speaker, site, slowly, speakers, together
+from tests.tts.vendors import openai
+from tests.tts.vendors.server import Heard, Server
+
+ROUNDS = 8
+"""At most: the machine has other work too, so the quickest counts."""
+KINDS = ["redis", "sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)]
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Server]:
+    with Server(slowly) as server:
+        yield server
+
+
+NewSite = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def new_site(
+    tmp_path_factory: pytest.TempPathFactory, provider: Server, django_db_setup: None
+) -> NewSite:
+    def make(kind: str) -> dict[str, Any]:
+        folder = tmp_path_factory.mktemp(f"site-{kind}-{os.getpid()}")
+        if kind == "redis":
+            return site(folder, provider, redis_url=server_url())
+        return site(folder, provider, alias="audiocache_pg" if kind == "postgresql" else "")
+
+    return make
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def four(request: pytest.FixtureRequest, new_site: NewSite) -> Iterator[list[Speaker]]:
+    # A connection a thread: PostgreSQL's are the dearest, and all of them are for `make soak`.
+    few = request.param == "postgresql" and "SOAK" not in os.environ
+    with speakers(2 if few else 4, new_site(request.param)) as started:
+        yield started
+
+
+def spoken(answers: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """The sounds that all callers of all processes got, by text; no caller got an error."""
+    assert [answer["errors"] for answer in answers] == [{}] * len(answers)
+    texts = answers[0]["sounds"]
+    return {text: {one for answer in answers for one in answer["sounds"][text]} for text in texts}
+
+
+def took(four: list[Speaker], provider: Server, text: str, **order: Any) -> float:
+    """One call for all; how long the last caller took, in provider's times."""
+    provider.heard.clear()
+    answers = together(four, speak=[text], **order)
+    [heard] = provider.heard
+    assert [len(sounds) for sounds in spoken(answers).values()] == [1]
+    return float(max(answer["ended"] for answer in answers) - heard.at) / CALL_SECONDS
+
+
+def test_of_fifty_callers_in_each_process_one_calls(four: list[Speaker], provider: Server) -> None:
+    took(four, provider, "A new phrase.", threads=50)
+
+
+def test_a_thousand_tasks_make_one_call(four: list[Speaker], provider: Server) -> None:
+    took(four, provider, "A phrase for tasks.", tasks=250)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("load", "limit"), [(False, 1.15), (True, 2)], ids=["idle", "puts"])
+def test_the_last_caller_waits_little_longer_than_for_the_provider(
+    four: list[Speaker], provider: Server, load: bool, limit: float
+) -> None:
+    """The quickest of some rounds counts: the machine has other work, too."""
+    if load:
+        for speaker in four:
+            speaker.order(put=ROUNDS)
+        assert [speaker.answer() for speaker in four] == [{}] * len(four)
+    times: list[float] = []
+    while len(times) < ROUNDS and min(times, default=limit + 1) > limit:
+        text = f"A phrase, load {load}, round {len(times)}."
+        times.append(took(four, provider, text, threads=50))
+    assert min(times) <= limit, times
+
+
+@pytest.mark.parametrize("number", [12, pytest.param(100, marks=pytest.mark.soak)])
+def test_each_of_many_phrases_is_called_for_once(
+    four: list[Speaker], provider: Server, number: int
+) -> None:
+    provider.heard.clear()
+    texts = [f"Phrase {place} of {number}." for place in range(number)]
+    answers = together(four, speak=texts, threads=6)
+    assert len(provider.heard) == len(texts)
+    assert {len(sounds) for sounds in spoken(answers).values()} == {1}
+
+
+def test_every_caller_of_every_process_gets_the_error(
+    four: list[Speaker], provider: Server
+) -> None:
+    def refuse(line: socket.socket, heard: Heard) -> bool:
+        time.sleep(2)  # all are there by then: who comes after the error begins anew
+        return openai.refusal(401, "invalid_request_error", "invalid_api_key")(line, heard)
+
+    provider.heard.clear()
+    provider.next.append(refuse)
+    answers = together(four, speak=["A phrase with a wrong key."], threads=50)
+    assert [answer["errors"] for answer in answers] == [{"WrongKey 401": 50}] * len(four)
+    assert len(provider.heard) == 1
+
+
+def test_under_a_load_of_puts_too(four: list[Speaker], provider: Server) -> None:
+    for speaker in four:
+        speaker.order(put=1.5)
+    assert [speaker.answer() for speaker in four] == [{}] * len(four)
+    took(four, provider, "A phrase under load.", threads=50)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "redis",
+        pytest.param("sqlite", marks=pytest.mark.soak),
+        pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.soak]),
+    ],
+)
+def test_when_the_owner_is_killed_another_takes_over(
+    kind: str, new_site: NewSite, provider: Server
+) -> None:
+    def hang(line: socket.socket, heard: Heard) -> bool:
+        return not line.recv(1)  # until it is gone
+
+    with speakers(2, new_site(kind)) as (owner, other):
+        provider.heard.clear()
+        provider.next.append(hang)
+        order = {"speak": ["A phrase that was begun."], "threads": 5}
+        owner.order(**order)
+        while not provider.heard:
+            time.sleep(0.01)
+        other.order(**order)
+        time.sleep(0.3)
+        owner.process.kill()
+        killed = time.monotonic()
+        answer = other.answer()
+    assert answer["errors"] == {}
+    first, second = provider.heard
+    assert first.at < killed < second.at < killed + LEASE_SECONDS + 1

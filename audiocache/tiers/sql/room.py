@@ -19,7 +19,7 @@ LOOKS: Final = 20
 """Evictions of one turn at most."""
 LOOK_SECONDS: Final = 0.005
 """After one in vain."""
-TURN_SECONDS: Final = 2.0
+TURN_SECONDS: Final = 3.0
 """A put waits so long for those of this process before it."""
 BATCH_TURN_SECONDS: Final = 10.0
 """And one of many entries, such as warming's: no request waits for it."""
@@ -45,11 +45,13 @@ class Room:
         """One put of the process at a time, with its evictions. Raises TierBusy.
 
         Else sixteen threads bring in sixteen batches before the first of them evicts. First
-        come, first served: SQLite's own wait for a writer's turn is not fair.
+        come, first served, as SQLite's own wait for a writer's turn is not. PostgreSQL's single
+        puts need none: sixteen of them are less than a batch.
         """
-        if self._database.wrapper.vendor == "sqlite" or self.max_entries or self.max_bytes:
-            timeout = TURN_SECONDS if entries == 1 else BATCH_TURN_SECONDS
-            return _turn(_turns_on(self._database.alias), timeout)
+        if entries > 1:
+            return _turn(_turns_on(self._database.alias), BATCH_TURN_SECONDS)
+        if self._database.wrapper.vendor == "sqlite":
+            return _turn(_turns_on(self._database.alias), TURN_SECONDS)
         return nullcontext()
 
     def make(self, evicted: list[list[str]]) -> None:

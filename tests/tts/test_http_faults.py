@@ -334,7 +334,7 @@ def test_after_a_failure_the_next_call_succeeds(vendor: str) -> None:
 def test_an_error_is_not_waited_for_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "ERROR_SECONDS", 0.1)
     busy = b"HTTP/1.1 429 Wait\r\nRetry-After: 0\r\n\r\n{"
-    row = Row("", says(429), RateLimited, timeout=5)
+    row = Row("", says(429), RateLimited)
     with (
         Server(misbehaving.drip(lambda: server, busy, b" ")) as server,
         speaking(server, "openai", row) as service,

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 from audiocache.entries import AudioEntry, Clip, Recording
 from audiocache.flights import FlightAbandoned, Flights
 from audiocache.ladder import Ladder
+from audiocache.storing import Mark
 from audiocache.verbs import Audio, Created, Pairs, TextVerbs, recording_of, split_options
 from audiocache.workers import Executor
 
@@ -133,8 +134,9 @@ class AsyncVerbs(TextVerbs):
         self, create: AsyncCreate, how: dict[str, Any], clip: Clip
     ) -> tuple[Future[AudioEntry], bool]:
         async def make() -> AudioEntry:
-            mark = self.ladder.removals.mark()
-            entry = await self._off(lambda: self.look_again(clip))
+            mark, entry = await self._off(
+                lambda: (self.ladder.mark_making(), self.look_again(clip))
+            )
             if entry is None:
                 recording = recording_of(await create(), **how)
                 entry = await self._off(lambda: self.store_made(clip, recording, mark))
@@ -176,7 +178,7 @@ class AsyncVerbs(TextVerbs):
         """An entry that another stored since the look-up; counts nothing."""
 
     @abstractmethod
-    def store_made(self, clip: Clip, recording: Recording, mark: int) -> AudioEntry:
+    def store_made(self, clip: Clip, recording: Recording, mark: Mark) -> AudioEntry:
         """Store what was made on a miss, unless it was removed since the mark."""
 
     @abstractmethod

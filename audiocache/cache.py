@@ -22,6 +22,7 @@ from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
 from audiocache.flights import FlightAbandoned, Flights, outcome
 from audiocache.ladder import Ladder
 from audiocache.stats import Recorder
+from audiocache.storing import Mark
 from audiocache.tiers import build_tiers
 from audiocache.tiers.base import Tier
 from audiocache.upkeep import Upkeep
@@ -53,7 +54,8 @@ class MultiTierAudioCache(AsyncVerbs):
         self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in built}
         self.recorder = Recorder(TIER_NAMES, enabled=self.config.enable_statistics)
         self.executor = executor or Workers("audiocache-lookup")
-        self.ladder = Ladder(built, self.recorder, self.executor, clock)
+        blind_ms = int(self.config.max_blind_seconds * 1000)
+        self.ladder = Ladder(built, self.recorder, self.executor, clock, blind_ms=blind_ms)
         # Apart: slow makings must not keep look-ups from their threads.
         self._makers = executor or Workers("audiocache-making")
         self._clock = clock
@@ -218,24 +220,22 @@ class MultiTierAudioCache(AsyncVerbs):
 
     def _make(self, clip: Clip, create: Callable[[], Recording]) -> AudioEntry:
         """Look again, for another may have stored it since; then make and store it."""
-        mark = self.ladder.removals.mark()
+        mark = self.ladder.mark_making()
         return self.look_again(clip) or self.store_made(clip, create(), mark)
 
     def look_again(self, clip: Clip) -> AudioEntry | None:
         """An entry that another stored since the look-up; counts nothing."""
         return self.ladder.peek(clip)
 
-    def store_made(self, clip: Clip, recording: Recording, mark: int) -> AudioEntry:
+    def store_made(self, clip: Clip, recording: Recording, mark: Mark) -> AudioEntry:
         """Store what was made on a miss, unless it was removed since the mark."""
         self.recorder.bump("created")
-        removals = self.ladder.removals
+        self._upkeep.ensure()
         entry = self._entry(clip, recording)
-        if removals.since(mark, entry):
-            return entry
-        stored = self.store(clip, recording)
-        if removals.since(mark, entry):
-            self.ladder.remove([clip.key])
-        return stored
+        tiers = self.ladder.store_unless_removed(entry, mark)
+        if tiers is not None:
+            self._tell_stored(entry, tiers)
+        return entry
 
     def _entry(self, clip: Clip, recording: Recording) -> AudioEntry:
         life = life_from(

@@ -26,7 +26,10 @@ class Rung:
         self.circuit = Circuit(tier.name)
 
     def attempt(self, operation: str, call: Callable[[Tier], R]) -> R | None:
-        """What `call` gets from the tier; None when it is passed over or fails."""
+        """What `call` gets from the tier; None when it is passed over or fails.
+
+        `operation` is whose latency it is; "" is nobody's.
+        """
         if not self.circuit.allows():
             return None
         started = perf_counter_ns()
@@ -37,7 +40,8 @@ class Rung:
             self.circuit.failed(error)
             return None
         self.circuit.worked()
-        self.count.took(operation, perf_counter_ns() - started)
+        if operation:
+            self.count.took(operation, perf_counter_ns() - started)
         return result
 
     def do(self, call: Callable[[Tier], R]) -> R:

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from typing import Final
 
+from audiocache.following import BEAT_SECONDS
 from audiocache.forks import renew_in_child
 from audiocache.ladder import Ladder
 from audiocache.pulse import pulse
@@ -38,12 +39,20 @@ class Upkeep:
         if not self._scheduled:
             self._scheduled = True
             pulse.every(FLUSH_SECONDS, self.beat)
+            pulse.every(BEAT_SECONDS, self.listen)
+            self._ladder.following.catch_up()
         pulse.ensure()
 
     def beat(self) -> None:
         """Flush, and hold no connection until the next time: test runs drop databases."""
         self.flush()
         self._ladder.release()
+
+    def listen(self) -> None:
+        """Hear what was removed elsewhere; not once more at the end."""
+        if pulse.running:
+            self._ladder.following.beat()
+            self._ladder.rest()
 
     def flush(self) -> None:
         """Write down what was counted since the last time; what fails is kept for the next."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from audiocache.entries import AudioEntry
+from audiocache.removals import ALL, KEY, Ledger, Removal, Stream
 
 LEAVINGS: Final = ("evicted", "expired", "oversize", "refused", "corrupt", "newer_schema")
 """Why an entry is not, or no longer, in a tier; counted by tier."""
@@ -32,6 +33,8 @@ class Tier(ABC):
     """Other processes see the same entries."""
     keeps_counts: bool = False
     """Holds the installation's counters: `add_counts` and `read_counts` work."""
+    log: Ledger | Stream | None = None
+    """Where removals are written down for the others, in what they share."""
     inline: bool = False
     """Answers at once: no query, no socket, no lock that can wait."""
 
@@ -49,7 +52,8 @@ class Tier(ABC):
         """Store entries; the keys taken. An entry over the tier's limit, or one that the store
         refuses, is left out and counted; TierError when the store refuses all.
 
-        `only_missing` is a back-fill: an entry that is there is not replaced.
+        `only_missing` is a back-fill: an entry that is there is not replaced. A tier with a log
+        takes a `guard`, too, and takes nothing where a log has moved on since.
         """
 
     @abstractmethod
@@ -84,6 +88,20 @@ class Tier(ABC):
     def check(self) -> None:
         """Return when the tier works; raise TierError with what is wrong."""
 
+    def remove_all(self, removals: Sequence[Removal]) -> int:
+        """Remove what removals say; how many live ones were there."""
+        if any(removal.field == ALL for removal in removals):
+            self.clear()
+            return 0
+        keys = [removal.value for removal in removals if removal.field == KEY]
+        groups = [removal for removal in removals if removal.field != KEY]
+        removed = self.remove_many(keys) if keys else 0
+        return removed + sum(self.remove_group(r.field, r.value, r.namespace) for r in groups)
+
+    def apply(self, removals: Sequence[Removal]) -> None:  # noqa: ARG002 - for those who override it
+        """Remove what others removed; who cannot tell what that is forgets everything."""
+        self.clear()
+
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
         """The keys that are there and fresh at `now` (ms)."""
         return {key for key, entry in self.get_many(keys).items() if entry.expires > now}
@@ -105,6 +123,9 @@ class Tier(ABC):
 
     def release(self) -> None:  # noqa: B027 - a tier may hold nothing by thread
         """Close this thread's connection; its next use opens another."""
+
+    def rest(self) -> None:  # noqa: B027 - a tier may hold nothing by thread
+        """Close this thread's connection where somebody may wait for that."""
 
     def close(self) -> None:
         """Close this thread's connection and those that nobody uses at the moment."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from audiocache.tiers.sql.base import Dialect
+
+REMOVALS: Final = 0x61756469_6F726D76
+"""The advisory lock on the removal log: "audiormv"."""
 
 
 class PostgreSQL(Dialect):
@@ -11,3 +16,7 @@ class PostgreSQL(Dialect):
     greatest = "GREATEST"
     lock_rows = " FOR UPDATE"
     lock_free_rows = " FOR UPDATE SKIP LOCKED"
+    # Of a transaction, so that they work behind a pooler. Who holds rows comes to wait here, and
+    # who holds one of these waits for no row: so none can deadlock.
+    one_writer = f"SELECT pg_advisory_xact_lock({REMOVALS})"
+    no_writer = f"SELECT pg_advisory_xact_lock_shared({REMOVALS})"

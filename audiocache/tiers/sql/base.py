@@ -17,6 +17,10 @@ class Dialect:
     """Behind a SELECT of any rows about to be deleted: passes over those that others hold."""
     intact = ""
     """What else holds for a row whose instants are instants."""
+    own_slot = ""
+    """Takes the row of the totals that this connection writes, before `one_writer` is waited for:
+    those who wait for that may hold theirs.
+    """
     one_writer = ""
     """Has those who write the removal log come one after the other, until they commit."""
     no_writer = ""

@@ -116,6 +116,7 @@ class SqlLedger(Ledger):
         What was stored while we waited for our turn is deleted.
         """
         if self._sql.one_writer:
+            self._database.query(self._sql.own_slot)
             self._database.query(self._sql.one_writer)
             self._removing.apply(removals, free=True)
         positions = [self._write(row) for row in rows]

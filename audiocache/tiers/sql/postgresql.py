@@ -18,5 +18,10 @@ class PostgreSQL(Dialect):
     lock_free_rows = " FOR UPDATE SKIP LOCKED"
     # Of a transaction, so that they work behind a pooler. Who holds rows comes to wait here, and
     # who holds one of these waits for no row: so none can deadlock.
+    own_slot = (
+        "INSERT INTO audiocache_total AS total (slot, entries, bytes)"
+        " VALUES (mod(pg_backend_pid(), 16), 0, 0)"
+        " ON CONFLICT (slot) DO UPDATE SET entries = total.entries RETURNING slot"
+    )
     one_writer = f"SELECT pg_advisory_xact_lock({REMOVALS})"
     no_writer = f"SELECT pg_advisory_xact_lock_shared({REMOVALS})"

@@ -22,6 +22,7 @@ from audiocache.ladder import Ladder
 from audiocache.places import Places
 from audiocache.stale import StaleVerbs
 from audiocache.stats import Recorder
+from audiocache.storing import Mark
 from audiocache.tiers import build_tiers
 from audiocache.tiers.base import Tier
 from audiocache.turns import Turns
@@ -55,7 +56,8 @@ class MultiTierAudioCache(StaleVerbs):
         self.tiers: Mapping[str, Tier] = {tier.name: tier for tier in built}
         self.recorder = Recorder(TIER_NAMES, enabled=self.config.enable_statistics)
         self.executor = executor or Workers("audiocache-lookup")
-        self.ladder = Ladder(built, self.recorder, self.executor, clock)
+        blind_ms = int(self.config.max_blind_seconds * 1000)
+        self.ladder = Ladder(built, self.recorder, self.executor, clock, blind_ms=blind_ms)
         # Apart: slow makings must not keep look-ups from their threads.
         self.makers = executor or Workers("audiocache-making")
         self._clock = clock
@@ -177,6 +179,14 @@ class MultiTierAudioCache(StaleVerbs):
         self.turns.close()
 
     # Inside
+
+    def keep(self, entry: AudioEntry, mark: Mark) -> int:
+        """Store what was made, unless it was removed since the mark; how many tiers took it."""
+        self._upkeep.ensure()
+        tiers = self.ladder.store_unless_removed(entry, mark)
+        if tiers is not None:
+            self._tell_stored(entry, tiers)
+        return tiers or 0
 
     def entry(self, clip: Clip, recording: Recording) -> AudioEntry:
         life = life_from(

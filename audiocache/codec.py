@@ -45,6 +45,8 @@ class Header(NamedTuple):
     created: int
     expires: int
     keep_until: int
+    details: int
+    """Bytes of details, behind the header."""
 
 
 def encode(entry: AudioEntry, generation: int) -> bytes:
@@ -95,8 +97,16 @@ def peek(head: bytes) -> Header:
     _check_start(head)
     if len(head) < HEADER_BYTES:
         raise CorruptEntry("the envelope is cut short")
-    key, generation, created, expires, keep_until, _ = _BODY.unpack_from(head, _START.size)
-    return Header(key.hex(), generation, created, expires, keep_until)
+    key, *numbers = _BODY.unpack_from(head, _START.size)
+    return Header(key.hex(), *numbers)
+
+
+def tags_in(details: bytes) -> tuple[str, ...]:
+    """The tags in the details of an envelope; none where they are not what they should be."""
+    try:
+        return tuple(_read_details(details)["tags"])
+    except CorruptEntry:
+        return ()
 
 
 def _check_start(value: bytes) -> int:

@@ -97,6 +97,8 @@ class CacheConfig(Config):
     enable_statistics: bool = setting(True, flag)
     stale_if_error_hours: float = setting(0, number(0))
     """How long an expired entry is kept to be served when its origin fails."""
+    max_blind_seconds: float = setting(60, number(0))
+    """How long memory serves while no tier can say what was removed elsewhere."""
     store_text: bool = setting(True, flag)
     """False: only the text's digest is stored anywhere."""
 

@@ -14,6 +14,7 @@ from audiocache.ladder import Ladder
 from audiocache.making import Making
 from audiocache.sharing import SHARED, Sharing
 from audiocache.stats import Recorder
+from audiocache.storing import Mark
 from audiocache.turns import Turns
 from audiocache.verbs import TextVerbs
 from audiocache.workers import Executor
@@ -92,31 +93,29 @@ class CreatingVerbs(TextVerbs):
 
     # The steps of a making
 
-    def removal_mark(self) -> int:
+    def removal_mark(self) -> Mark:
         """The present; what is removed from now on is not brought back by a making."""
-        return self.ladder.removals.mark()
+        return self.ladder.mark_making()
 
     def look_again(self, clip: Clip) -> AudioEntry | None:
         """An entry that another stored since the look-up; counts nothing."""
         return self.ladder.peek(clip)
 
-    def store_made(self, clip: Clip, recording: Recording, mark: int) -> tuple[AudioEntry, int]:
+    def store_made(self, clip: Clip, recording: Recording, mark: Mark) -> tuple[AudioEntry, int]:
         """Store what was made on a miss, unless it was removed since the mark.
 
         The entry, and how many tiers took it.
         """
         self.recorder.bump("created")
-        removals = self.ladder.removals
         entry = self.entry(clip, recording)
-        if removals.since(mark, entry):
-            return entry, 0
-        [(stored, tiers)] = self.store_many([(clip, recording)])
-        if removals.since(mark, entry):
-            self.ladder.remove([clip.key])
-        return stored, tiers
+        return entry, self.keep(entry, mark)
 
     # Given by the cache
 
     @abstractmethod
     def entry(self, clip: Clip, recording: Recording) -> AudioEntry:
         """What is stored of a recording: with its life, which begins now."""
+
+    @abstractmethod
+    def keep(self, entry: AudioEntry, mark: Mark) -> int:
+        """Store it in every tier, unless it was removed since the mark; how many took it."""

@@ -12,19 +12,20 @@ from audiocache.entries import AudioEntry, Clip, Recording
 from audiocache.flights import Later
 from audiocache.leases import ABANDONED, FAILED, NOWHERE, STORED
 from audiocache.sharing import Sharing
+from audiocache.storing import Mark
 from audiocache.turns import Turn, Turns, Wait
 
 
 class Store(Protocol):
     """Where a clip is looked for and stored."""
 
-    def removal_mark(self) -> int:
+    def removal_mark(self) -> Mark:
         """The present, as removals are concerned."""
 
     def look_again(self, clip: Clip) -> AudioEntry | None:
         """An entry that another stored since the look-up; counts nothing."""
 
-    def store_made(self, clip: Clip, recording: Recording, mark: int) -> tuple[AudioEntry, int]:
+    def store_made(self, clip: Clip, recording: Recording, mark: Mark) -> tuple[AudioEntry, int]:
         """Store it unless it was removed since the mark; how many tiers took it."""
 
 
@@ -38,7 +39,7 @@ class Making:
         self._sharing = sharing
         self._turn: Turn | None = None
         self._wait: Wait | None = None
-        self._mark = 0
+        self._mark: Mark | None = None
         self._given_up = False
 
     def run(self, create: Callable[[], Recording]) -> AudioEntry | Later:
@@ -75,6 +76,7 @@ class Making:
 
     def finish(self, recording: Recording) -> AudioEntry:
         """Store what was made, and tell those who wait."""
+        assert self._mark is not None  # it began
         entry, tiers = self._store.store_made(self._clip, recording, self._mark)
         self._settle(STORED if tiers else NOWHERE)
         return entry

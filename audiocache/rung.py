@@ -29,7 +29,10 @@ class Rung:
         self.circuit = Circuit(tier.name, first=FIRST_PROBE_SECONDS)
 
     def attempt(self, operation: str, call: Callable[[Tier], R]) -> R | None:
-        """What `call` gets from the tier; None when it is passed over or fails."""
+        """What `call` gets from the tier; None when it is passed over or fails.
+
+        `operation` is whose latency it is; "" is nobody's.
+        """
         if not (self.circuit.available or self._may_probe()):
             return None
         started = perf_counter_ns()
@@ -40,7 +43,8 @@ class Rung:
             self.circuit.failed(error, operation)
             return None
         self.circuit.worked(operation)
-        self.count.took(operation, perf_counter_ns() - started)
+        if operation:
+            self.count.took(operation, perf_counter_ns() - started)
         return result
 
     def _may_probe(self) -> bool:

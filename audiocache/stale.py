@@ -26,12 +26,12 @@ class StaleVerbs(AsyncVerbs):
         if not self.config.stale_if_error_hours:
             return None
         keys = [key for key in (clip.key, clip.legacy_key) if key]
-        for depth, rung in enumerate(self.ladder.rungs):
-            mark = self.ladder.removals.mark()
+        for depth, rung in self.ladder.askable():
+            mark = self.ladder.mark()
             for held in (rung.attempt("get", lambda tier: tier.get_many(keys)) or {}).values():
                 entry = held._replace(key=clip.key)
                 self.ladder.fill_above(depth, [entry], mark)
-                if not self.ladder.removals.since(mark, entry):
+                if not self.ladder.removals.since(mark.note, entry):
                     return self._told(rung, entry)
         return None
 

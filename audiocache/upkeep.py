@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from typing import Final
 
+from audiocache.following import BEAT_SECONDS
 from audiocache.forks import renew_in_child
 from audiocache.ladder import Ladder
 from audiocache.pulse import pulse
@@ -41,6 +42,8 @@ class Upkeep:
             self._scheduled = True
             pulse.every(FLUSH_SECONDS, self.beat)
             pulse.every(PROBE_SECONDS, self.probe)
+            pulse.every(BEAT_SECONDS, self.listen)
+            self._ladder.following.catch_up()
         pulse.ensure()
 
     def beat(self) -> None:
@@ -52,6 +55,12 @@ class Upkeep:
         """Ask the broken tiers whether they work again, so that no caller has to find out."""
         for rung in self._ladder.rungs:
             rung.probe()
+
+    def listen(self) -> None:
+        """Hear what was removed elsewhere; not once more at the end."""
+        if pulse.running:
+            self._ladder.following.beat()
+            self._ladder.rest()
 
     def flush(self) -> None:
         """Write down what was counted since the last time; what fails is kept for the next."""

@@ -85,6 +85,55 @@ POSTGRESQL_BACK = (
     "DROP FUNCTION audiocache_count_entry()",
 )
 
+# A replacement is written into the removal log in the same transaction, whoever makes it. Not
+# one of what had expired: others hold it no longer than the row did.
+SQLITE_ANNOUNCE = (
+    """
+    CREATE TRIGGER audiocache_entry_replaced AFTER UPDATE OF revision ON audiocache_entry
+    WHEN NEW.revision <> OLD.revision AND OLD.expires > NEW.created BEGIN
+        INSERT INTO audiocache_removal (id, at, kind, value)
+        SELECT COALESCE(MAX(id), 0) + 1, NEW.created, 'replaced', NEW.key || ':' || NEW.created
+        FROM audiocache_removal;
+    END
+    """,
+)
+
+SQLITE_SILENCE = ("DROP TRIGGER audiocache_entry_replaced",)
+
+# The lock is that of `audiocache.tiers.sql.postgresql`: numbers appear in their order.
+POSTGRESQL_ANNOUNCE = (
+    """
+    CREATE FUNCTION audiocache_announce_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_advisory_xact_lock(7022629597958270326);
+        INSERT INTO audiocache_removal (id, at, kind, value)
+        SELECT COALESCE(MAX(id), 0) + 1, NEW.created, 'replaced', NEW.key || ':' || NEW.created
+        FROM audiocache_removal;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER audiocache_entry_replaced AFTER UPDATE OF revision ON audiocache_entry
+    FOR EACH ROW WHEN (NEW.revision <> OLD.revision AND OLD.expires > NEW.created)
+    EXECUTE FUNCTION audiocache_announce_entry()
+    """,
+)
+
+POSTGRESQL_SILENCE = (
+    "DROP TRIGGER audiocache_entry_replaced ON audiocache_entry",
+    "DROP FUNCTION audiocache_announce_entry()",
+)
+
+
+def create_announcements(_apps: Any, schema_editor: Any) -> None:
+    """Of replacements."""
+    _run(schema_editor, {"sqlite": SQLITE_ANNOUNCE, "postgresql": POSTGRESQL_ANNOUNCE})
+
+
+def drop_announcements(_apps: Any, schema_editor: Any) -> None:
+    """Undo `create_announcements`."""
+    _run(schema_editor, {"sqlite": SQLITE_SILENCE, "postgresql": POSTGRESQL_SILENCE})
+
 
 def create_triggers(_apps: Any, schema_editor: Any) -> None:
     """On SQLite and PostgreSQL; elsewhere the tables lie unused."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from audiocache.entries import AudioEntry
 from audiocache.leases import LeaseStore
+from audiocache.removals import ALL, KEY, Ledger, Removal, Stream
 from audiocache.tiers.places import PlaceStore
 
 LEAVINGS: Final = ("evicted", "expired", "oversize", "refused", "corrupt", "newer_schema")
@@ -36,6 +37,8 @@ class Tier(ABC):
     """Holds the installation's counters: `add_counts` and `read_counts` work."""
     places: PlaceStore | None = None
     """Where callers of a provider may hold places, in a tier that can keep them."""
+    log: Ledger | Stream | None = None
+    """Where removals are written down for the others, in what they share."""
     inline: bool = False
     """Answers at once: no query, no socket, no lock that can wait."""
 
@@ -55,7 +58,8 @@ class Tier(ABC):
         """Store entries; the keys taken. An entry over the tier's limit, or one that the store
         refuses, is left out and counted; TierError when the store refuses all.
 
-        `only_missing` is a back-fill: an entry that is there is not replaced.
+        `only_missing` is a back-fill: an entry that is there is not replaced. A tier with a log
+        takes a `guard`, too, and takes nothing where a log has moved on since.
         """
 
     @abstractmethod
@@ -90,6 +94,20 @@ class Tier(ABC):
     def check(self) -> None:
         """Return when the tier works; raise TierError with what is wrong."""
 
+    def remove_all(self, removals: Sequence[Removal]) -> int:
+        """Remove what removals say; how many live ones were there."""
+        if any(removal.field == ALL for removal in removals):
+            self.clear()
+            return 0
+        keys = [removal.value for removal in removals if removal.field == KEY]
+        groups = [removal for removal in removals if removal.field != KEY]
+        removed = self.remove_many(keys) if keys else 0
+        return removed + sum(self.remove_group(r.field, r.value, r.namespace) for r in groups)
+
+    def apply(self, removals: Sequence[Removal]) -> None:  # noqa: ARG002 - for those who override it
+        """Remove what others removed; who cannot tell what that is forgets everything."""
+        self.clear()
+
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
         """The keys that are there and fresh at `now` (ms)."""
         return {key for key, entry in self.get_many(keys).items() if entry.expires > now}
@@ -111,6 +129,9 @@ class Tier(ABC):
 
     def release(self) -> None:  # noqa: B027 - a tier may hold nothing by thread
         """Close this thread's connection; its next use opens another."""
+
+    def rest(self) -> None:  # noqa: B027 - a tier may hold nothing by thread
+        """Close this thread's connection where somebody may wait for that."""
 
     def close(self) -> None:
         """Close this thread's connection and those that nobody uses at the moment."""

@@ -1,32 +1,34 @@
 """The distributed tier: envelopes in Redis, shared by all hosts.
 
-`redis_names` says what lies where, `redis_scripts` what the server decides by itself. An entry
-expires at `keep_until` (30 days for those without end).
+`redis_names` says what lies where, `redis_put` and `redis_log_scripts` what the server decides
+by itself. An entry expires at `keep_until` (30 days for those without end).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 from audiocache import codec
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import DISTRIBUTED, KIB, CacheConfig
 from audiocache.entries import NEVER, AudioEntry
-from audiocache.exceptions import CorruptEntry, NewerSchema, TierError
+from audiocache.exceptions import CorruptEntry, NewerSchema
+from audiocache.removals import ALL, KEY, Guard, Removal
 from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
 from audiocache.tiers.redis_leases import RedisLeases
-from audiocache.tiers.redis_names import TAGS, TEXT, Names, is_key
+from audiocache.tiers.redis_log import RedisStream
+from audiocache.tiers.redis_log_scripts import Forgetting
+from audiocache.tiers.redis_names import Names
 from audiocache.tiers.redis_places import RedisPlaces
+from audiocache.tiers.redis_put import NEWER, PUT, TAKEN, Mode, Put, put_call
+from audiocache.tiers.redis_removing import WRONG_TYPE, RedisRemoving, header_in
 
 LONGEST_MS: Final = 30 * 24 * 3_600_000
 """Redis keeps an entry without end for this long."""
-BATCH: Final = 100
-"""Entries removed in one round trip."""
-WRONG_TYPE: Final = "WRONGTYPE"
 
 
 class DistributedTier(Tier):
@@ -48,6 +50,8 @@ class DistributedTier(Tier):
         self._names = Names(prefix)
         self._generation = Generation(connection, self._names.generation)
         self.leases = RedisLeases(connection, self._names)
+        self._removing = RedisRemoving(connection, self._names, self._generation, clock)
+        self.log: RedisStream = RedisStream(connection, self._names, self._removing)
         self.max_entry_bytes = max_entry_bytes
         self._clock = clock
         self.places = RedisPlaces(connection, self._names)
@@ -72,11 +76,12 @@ class DistributedTier(Tier):
         names = [self._names.entry(key) for key in wanted]
         with self._redis.use() as redis:
             pipe = redis.pipeline(transaction=False)
-            pipe.mget([self._names.generation, *names])
+            pipe.mget([self._names.generation, *self.log.along, *names])
             pipe.exists(*names)
             answers = pipe.execute(raise_on_error=False)
             scripts.refuse(answers)
-        (generation, *values), there = answers
+        (generation, end, reached, *values), there = answers
+        self.log.saw(end, reached)
         held = {key: value for key, value in zip(wanted, values, strict=True) if value is not None}
         if there > len(held):
             self._remove_foreign([key for key in wanted if key not in held])
@@ -118,49 +123,44 @@ class DistributedTier(Tier):
         """The keys that are fresh at `now`; reads headers only."""
         return {header.key for header in self._headers(list(keys)) if header.expires > now}
 
-    def _headers(
-        self, keys: Sequence[str], *, unlink: bool = False, group: str = "", members: Any = ()
-    ) -> list[codec.Header]:
-        """The headers of the valid entries among keys, which may be removed on the way.
-
-        Entries leave with their place in a group: neither is left without the other.
-        """
+    def _headers(self, keys: Sequence[str]) -> list[codec.Header]:
+        """The headers of the valid entries among keys."""
         with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=bool(group))
+            pipe = redis.pipeline(transaction=False)
             pipe.get(self._names.generation)
             for key in keys:
                 pipe.getrange(self._names.entry(key), 0, codec.HEADER_BYTES - 1)
-            if unlink and keys:
-                pipe.unlink(*map(self._names.entry, keys))
-            if group:
-                pipe.zrem(group, *members)
             answers = pipe.execute(raise_on_error=False)
             scripts.refuse(answers, but=WRONG_TYPE)
         generation, now = self._generation.learn(answers[0]), self._clock()
-        headers = [_header(key, raw) for key, raw in zip(keys, answers[1:], strict=False)]
-        return [h for h in headers if h and h.generation == generation and h.keep_until > now]
+        read = zip(keys, map(header_in, answers[1:]), strict=True)
+        headers = [header for key, header in read if header and header.key == key]
+        return [h for h in headers if h.generation == generation and h.keep_until > now]
 
     # Writing
 
-    def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
+    def put_many(
+        self,
+        entries: Sequence[AudioEntry],
+        *,
+        only_missing: bool = False,
+        guard: Guard | None = None,
+    ) -> set[str]:
         """Store envelopes with their expiry: one round trip."""
-        now = self._clock()
+        mode = Mode(self._clock(), only_missing, guard, self.log.ledger)
         latest = {entry.key: entry for entry in entries}
-        lives = {key: self._life(entry, now) for key, entry in latest.items()}
+        lives = {key: self._life(entry, mode.now) for key, entry in latest.items()}
         # What has no life here (0) still replaces its older sound.
         wanted = [key for key in latest if lives[key] or not only_missing]
         if not wanted:
             return set()
         generation = self._generation.known()
-        calls = [
-            self._put_call(latest[key], lives[key], now, generation, fill=only_missing)
-            for key in wanted
-        ]
+        puts = (self._put(latest[key], lives[key], generation) for key in wanted)
         with self._redis.use() as redis:
-            answers = scripts.run(redis, scripts.PUT, calls)
-        self.counts["newer_schema"] += answers.count(scripts.NEWER)
+            answers = scripts.run(redis, PUT, [put_call(self._names, put, mode) for put in puts])
+        self.counts["newer_schema"] += answers.count(NEWER)
         pairs = zip(wanted, answers, strict=True)
-        return {key for key, answer in pairs if answer == scripts.TAKEN}
+        return {key for key, answer in pairs if answer == TAKEN}
 
     def _life(self, entry: AudioEntry, now: int) -> int:
         """For how many ms Redis is to keep it; 0: not at all."""
@@ -169,38 +169,30 @@ class DistributedTier(Tier):
             return 0
         return LONGEST_MS if entry.keep_until == NEVER else max(0, entry.keep_until - now)
 
-    def _put_call(
-        self, entry: AudioEntry, life: int, now: int, generation: int, *, fill: bool
-    ) -> scripts.Call:
-        name = self._names.entry(entry.key)
-        envelope = codec.encode(entry, generation) if life else codec.FIRST
-        groups = self._names.groups_of(entry) if life else ()
-        return scripts.put_call(name, groups, envelope, life, now, entry.key, fill=fill)
+    def _put(self, entry: AudioEntry, life: int, generation: int) -> Put:
+        if not life:  # its header says whose older sound goes
+            head = codec.encode(entry._replace(audio=b""), generation)
+            return Put(entry.key, head, 0, entry.created)
+        envelope = codec.encode(entry, generation)
+        groups = list(self._names.groups_of(entry))
+        return Put(entry.key, envelope, life, entry.created, groups)
 
     # Removing
 
     def remove_many(self, keys: Collection[str]) -> int:
         """Remove entries; how many were there."""
-        return sum(len(self._headers(batch, unlink=True)) for batch in _batches(list(keys)))
+        return self._remove([Removal(KEY, key) for key in keys])
 
     def remove_group(self, field: str, value: str, namespace: str = "") -> int:
         """Remove the entries of a text in a namespace, of a source or of a tag."""
-        # Bare text and a paid clip are their own group and need no index.
-        itself = field != TAGS and not (field == TEXT and namespace)
-        group, removed = self._names.group(field, value, namespace), 0
-        while members := self._members(group):
-            keys = [member.decode() for member in members if is_key(member)]
-            removed += len(self._headers(keys, unlink=True, group=group, members=members))
-        return removed + (self.remove_many([value]) if itself else 0)
-
-    def _members(self, group: str) -> list[bytes]:
-        with self._redis.use() as redis:
-            members: list[bytes] = redis.zrange(group, 0, BATCH - 1)
-        return members
+        return self._remove([Removal(field, value, namespace)])
 
     def clear(self) -> None:
         """Begin a new generation: what is there is void, and leaves at its own expiry."""
-        self._generation.renew()
+        self._remove([Removal(ALL)])
+
+    def _remove(self, removals: Sequence[Removal]) -> int:
+        return self._removing.apply(removals, Forgetting())[0]
 
     def cleanup(self) -> int:
         """Redis expires its entries itself."""
@@ -238,15 +230,3 @@ def _read(key: str, value: bytes) -> tuple[AudioEntry, int]:
     if entry.key != key:
         raise CorruptEntry("the envelope is another key's")
     return entry._replace(tier=DISTRIBUTED), generation
-
-
-def _header(key: str, raw: object) -> codec.Header | None:
-    try:
-        header = codec.peek(raw) if isinstance(raw, bytes) else None
-    except TierError:
-        return None
-    return header if header and header.key == key else None
-
-
-def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))

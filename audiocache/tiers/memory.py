@@ -13,6 +13,7 @@ from audiocache.clock import Clock, now_ms
 from audiocache.conf import MEMORY, MIB, CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.lru import ByteLRU
+from audiocache.removals import KEY, Removal
 from audiocache.tiers.base import Tier
 
 
@@ -59,13 +60,28 @@ class MemoryTier(Tier):
         self.store.sweep()  # what has reached its end does not count
         return self.store.discard_where(
             lambda _, entry: (
-                isinstance(entry, AudioEntry) and _belongs(entry, field, value, namespace)
+                isinstance(entry, AudioEntry) and Removal(field, value, namespace).concerns(entry)
             )
         )
 
     def clear(self) -> None:
         """Remove all entries; what else lives in a shared store stays."""
         self.store.discard_where(lambda _, entry: isinstance(entry, AudioEntry))
+
+    def apply(self, removals: Sequence[Removal]) -> None:
+        """Remove what others removed."""
+        wider = []
+        for removal in removals:
+            if removal.field != KEY:
+                wider.append(removal)
+            elif (entry := self.store.peek(removal.value)) and removal.concerns(entry):
+                self.store.pop(removal.value)
+        if wider:
+            self.store.discard_where(
+                lambda _, entry: (
+                    isinstance(entry, AudioEntry) and any(r.concerns(entry) for r in wider)
+                )
+            )
 
     def cleanup(self) -> int:
         """Remove what is past its time."""
@@ -113,10 +129,3 @@ def _shared_store(alias: str) -> ByteLRU[Any] | None:
         return None
     cache = caches[alias]
     return cache.store if isinstance(cache, MemoryCache) else None
-
-
-def _belongs(entry: AudioEntry, field: str, value: str, namespace: str) -> bool:
-    held = getattr(entry, field)
-    if field == "text_digest" and entry.namespace != namespace:
-        return False
-    return value in held if field == "tags" else held == value

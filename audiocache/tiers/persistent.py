@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any, ClassVar, Final, Self
 
 from audiocache import database
@@ -13,24 +13,22 @@ from audiocache.conf import MIB, PERSISTENT, CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry, NewerSchema, TierBusy, TierError, TierUnavailable
 from audiocache.legacy.target import Limits
-from audiocache.rows import SCHEMA_VERSION, entry_in, values_of
+from audiocache.removals import ALL, KEY, Guard, Removal
+from audiocache.rows import entry_in, values_of
 from audiocache.tiers.base import Tier
 from audiocache.tiers.sql import dialect_for
-from audiocache.tiers.sql.batches import BATCH, batches, batches_of, flat
+from audiocache.tiers.sql.batches import batches, batches_of, flat
 from audiocache.tiers.sql.connection import OwnConnection
 from audiocache.tiers.sql.counts import rows_of
 from audiocache.tiers.sql.leases import leases_on
+from audiocache.tiers.sql.log import How, Moved, SqlLedger
 from audiocache.tiers.sql.places import SqlPlaces
+from audiocache.tiers.sql.removing import Removing
 from audiocache.tiers.sql.room import Room
 
 SWEEP_SECONDS: Final = 1.0
 SWEEP_ROWS: Final = 20
 """Expired rows that a put deletes at most, once in SWEEP_SECONDS: it works without Celery."""
-PAUSE_SECONDS: Final = 0.002
-"""Between batches of a long delete, so that others get their turn."""
-
-_Deleted = tuple[str, Any]
-"""Key and `keep_until` of a row that is gone; SQLite lets anything be the latter."""
 
 
 class PersistentTier(Tier):
@@ -52,6 +50,8 @@ class PersistentTier(Tier):
         self.leases = leases_on(self._database)
         self._room = Room(self._database, self._sql, max_entries, max_bytes)
         self.places = SqlPlaces(self._database, self._sql)
+        self._removing = Removing(self._database, self._sql, clock)
+        self.log: SqlLedger = SqlLedger(self._database, self._sql, self._removing)
         self._clock = clock
         self._sweep_at = 0.0
 
@@ -100,52 +100,54 @@ class PersistentTier(Tier):
 
     # Writing
 
-    def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
+    def put_many(
+        self,
+        entries: Sequence[AudioEntry],
+        *,
+        only_missing: bool = False,
+        guard: Guard | None = None,
+    ) -> set[str]:
         """Upsert entries in one statement a batch; evict and sweep a little where it is due."""
         latest = {entry.key: entry for entry in entries}
         fitting = {key: entry for key, entry in latest.items() if self._fits(entry)}
         if not only_missing:  # what is not taken here still replaces its older sound
             self.remove_many(latest.keys() - fitting.keys())
-        taken: set[str] = set()
+        how, taken = How(only_missing, guard), set[str]()
         refusals: list[TierError] = []
         # In the order of their keys: two writers of the same rows cannot deadlock.
         for batch in batches_of(fitting[key] for key in sorted(fitting)):
-            taken |= self._take_in(batch, only_missing, refusals)
+            taken |= self._take_in(batch, how, refusals)
         if refusals and not taken:
             raise refusals[-1]
         if taken:
             self._sweep_now_and_then()
         return taken
 
-    def _take_in(
-        self, batch: list[AudioEntry], only_missing: bool, refusals: list[TierError]
-    ) -> set[str]:
+    def _take_in(self, batch: list[AudioEntry], how: How, refusals: list[TierError]) -> set[str]:
         """Store a batch and make room for it, in one turn; who listens is told after it."""
         evicted: list[list[str]] = []
         try:
             with self._room.turn(len(batch)):
-                taken = self._store(batch, only_missing, refusals)
+                taken = self._store(batch, how, refusals)
                 self._room.make(evicted)
             return taken
         finally:
             for keys in evicted:
                 self.evicted(keys, "evicted")
 
-    def _store(
-        self, batch: list[AudioEntry], only_missing: bool, refusals: list[TierError]
-    ) -> set[str]:
+    def _store(self, batch: list[AudioEntry], how: How, refusals: list[TierError]) -> set[str]:
         """The keys taken; an entry that the database refuses costs only itself."""
         try:
-            return self._upsert(batch, only_missing)
+            return self._upsert(batch, how)
         except (TierBusy, TierUnavailable):
             raise
         except TierError as error:
             if len(batch) > 1:
-                singly = (self._store([entry], only_missing, refusals) for entry in batch)
+                singly = (self._store([entry], how, refusals) for entry in batch)
                 return set().union(*singly)
             self.counts["refused"] += 1
             refusals.append(error)
-        if not only_missing:
+        if not how.only_missing:
             self.remove_many([batch[0].key])
         return set()
 
@@ -155,24 +157,29 @@ class PersistentTier(Tier):
             return False
         return True
 
-    def _upsert(self, entries: Sequence[AudioEntry], only_missing: bool) -> set[str]:
-        sql = self._sql.upsert(len(entries), only_missing=only_missing)
+    def _upsert(self, entries: Sequence[AudioEntry], how: How) -> set[str]:
+        sql = self._sql.upsert(len(entries), only_missing=how.only_missing)
         now = self._clock()
         values = [value for entry in entries for value in values_of(entry, now)]
-        if only_missing:
+        if how.only_missing:
             values.append(now)
         tags = [(tag, entry.key) for entry in entries for tag in entry.tags]
-        with self._database.transaction() if tags else nullcontext():
+        together = self._database.transaction() if tags or how.guard else nullcontext()
+        with suppress(Moved), together:
             taken = {key for (key,) in self._database.query(sql, values)}
             for batch in batches(pair for pair in tags if pair[1] in taken):
                 self._database.run(self._sql.add_tags(len(batch)), flat(batch))
-        return taken
+            if how.guard:
+                self.log.check(how.guard)
+            return taken
+        return set()
 
     def _sweep_now_and_then(self) -> None:
         now = time.monotonic()
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_SECONDS
             self._delete(self._sql.delete_kept_until, [self._clock(), SWEEP_ROWS], "expired")
+            self.log.trim()
 
     def touched(self, hits: Mapping[str, int], now: int) -> None:
         """Add hits; the last key was used last, so each gets an instant of its own."""
@@ -185,44 +192,28 @@ class PersistentTier(Tier):
 
     def remove_many(self, keys: Collection[str]) -> int:
         """Delete rows by key; how many live ones were there."""
-        return sum(
-            self._live(self._delete(self._sql.delete_keys(len(batch)), batch))
-            for batch in batches(keys)
-        )
+        return self._removing.apply(Removal(KEY, key) for key in keys)
 
     def remove_group(self, field: str, value: str, namespace: str = "") -> int:
-        """Delete the entries of a text in a namespace, a source or a tag, in batches."""
-        group = [value, namespace] if field == "text_digest" else [value]
-        return sum(map(self._live, self._delete_all(self._sql.delete_group(field), group)))
+        """Delete the entries of a text in a namespace, a source or a tag, in portions."""
+        return self._removing.apply([Removal(field, value, namespace)])
 
     def clear(self) -> None:
-        """Delete all rows of this schema or an older one, in batches."""
-        sum(map(len, self._delete_all(self._sql.delete_some, [SCHEMA_VERSION])))
+        """Delete all rows of this schema or an older one, in portions."""
+        self._removing.apply([Removal(ALL)])
 
     def cleanup(self) -> int:
-        """Delete all rows past `keep_until`, in batches with a pause between them."""
-        deleted = self._delete_all(self._sql.delete_kept_until, [self._clock()], "expired")
-        return sum(map(len, deleted))
+        """Delete all rows past `keep_until`, in portions with a pause between them."""
+        deleted = 0
+        for rows in self._removing.portions(self._sql.delete_kept_until, [self._clock()]):
+            self.evicted([key for key, _ in rows], "expired")
+            deleted += len(rows)
+        return deleted
 
-    def _delete_all(
-        self, sql: str, values: Sequence[Any], reason: str | None = None
-    ) -> Iterator[list[_Deleted]]:
-        while rows := self._delete(sql, [*values, BATCH], reason):
-            yield rows
-            if len(rows) < BATCH:
-                break
-            time.sleep(PAUSE_SECONDS)
-
-    def _delete(self, sql: str, values: Sequence[Any], reason: str | None = None) -> list[_Deleted]:
+    def _delete(self, sql: str, values: Sequence[Any], reason: str) -> bool:
         rows = self._database.query(sql, values)
-        if reason:
-            self.evicted([key for key, _ in rows], reason)
-        return rows
-
-    def _live(self, deleted: Iterable[_Deleted]) -> int:
-        """How many had not reached their end; one that is no instant is no end."""
-        now = self._clock()
-        return sum(isinstance(end, int) and end > now for _, end in deleted)
+        self.evicted([key for key, _ in rows], reason)
+        return bool(rows)
 
     # Counting
 
@@ -247,6 +238,11 @@ class PersistentTier(Tier):
     def check(self) -> None:
         """Ask for an entry that cannot be, with all its columns. Raises TierError."""
         self.get_many(("",))
+
+    def rest(self) -> None:
+        """A test run drops its database, and waits for nobody."""
+        if self._database.is_test:
+            self.release()
 
     def release(self) -> None:
         """Close this thread's connection."""

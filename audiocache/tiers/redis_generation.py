@@ -41,31 +41,26 @@ class Generation:
 
     def learn(self, answer: object) -> int:
         """The generation in an answer; where there is none in it, another is begun."""
-        return self._remember(_number(answer) or self._begin())
-
-    def renew(self) -> None:
-        """Make void what is there."""
-        number = _random()
-        with self._redis.use() as redis:
-            redis.set(self._name, number)
-        self._remember(number)
+        return self.remember(number_in(answer) or self._begin())
 
     def _begin(self) -> int:
-        call = scripts.Call([self._name], [_random()])
+        call = scripts.Call([self._name], [another()])
         with self._redis.use() as redis:
-            return _number(scripts.run(redis, scripts.BEGIN, [call])[0])
+            return number_in(scripts.run(redis, scripts.BEGIN, [call])[0])
 
-    def _remember(self, number: int) -> int:
+    def remember(self, number: int) -> int:
+        """Know it from an answer or because we began it."""
         self._number = number
         self._until = time.monotonic() + KNOWN_SECONDS
         return number
 
 
-def _random() -> int:
+def another() -> int:
+    """A generation that never was."""
     return secrets.randbelow(2**62 - 1) + 1
 
 
-def _number(answer: object) -> int:
+def number_in(answer: object) -> int:
     """A generation as it may stand in Redis; 0 is none, and no entry is stamped with it."""
     valid = isinstance(answer, bytes) and re.fullmatch(rb"[1-9][0-9]{0,18}", answer)
     return int(valid[0]) if valid else 0

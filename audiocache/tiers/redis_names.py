@@ -2,6 +2,9 @@
 
 <prefix>:entry:<key>             an envelope
 <prefix>:generation              entries stamped with another one do not exist
+<prefix>:removals                the removal log, a stream; ids are <position>-0
+<prefix>:removals:end            where it ends: history, position and mark of the last entry
+<prefix>:reached:<ledger>        up to where Redis has what a database's log says
 <prefix>:group:<field>:<digest>  by when they leave, the keys of a text, a source or a tag
 <prefix>:lease:<digest>          who does a thing that only one may do
 <prefix>:place:<digest>:<part>   who calls a provider now, how many may, and from when on
@@ -9,15 +12,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from audiocache.entries import AudioEntry
-
-TEXT: Final = "text_digest"
-TAGS: Final = "tags"
+from audiocache.removals import TAGS, TEXT
+from audiocache.removals.values import digest
 
 is_key = re.compile(rb"[0-9a-f]{64}").fullmatch
 """Is this member of a group a key of ours? Others can write there, too."""
@@ -29,6 +29,8 @@ class Names:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self.generation = f"{prefix}:generation"
+        self.log = f"{prefix}:removals"
+        self.end = f"{prefix}:removals:end"
 
     def entry(self, key: str) -> str:
         """Where the envelope of a key lies."""
@@ -38,16 +40,21 @@ class Names:
         """Where the places of a name lie: `owners`, `limit` or `pause`."""
         return f"{self._prefix}:place:{digest}:{part}"
 
-    def group(self, field: str, value: str, namespace: str = "") -> str:
+    def reached(self, ledger: str) -> str:
+        """Where it says how much of a ledger Redis has."""
+        return f"{self._prefix}:reached:{ledger}"
+
+    def group(self, field: str, value: str, namespace: str = "", *, digested: bool = False) -> str:
         """Where the keys of a group lie; of a text those of one namespace."""
         # A tag or a namespace may be a person's name: its digest stands in the key.
-        digest = _digest(value) if field == TAGS else value
-        room = f":{_digest(namespace)}" if field == TEXT and namespace else ""
-        return f"{self._prefix}:group:{field}:{digest}{room}"
+        shown = value if digested or field != TAGS else digest(value)
+        scope = namespace if digested else digest(namespace)
+        room = f":{scope}" if field == TEXT and scope else ""
+        return f"{self._prefix}:group:{field}:{shown}{room}"
 
     def lease(self, name: str) -> str:
         """Where the lease of a name lies."""
-        return f"{self._prefix}:lease:{_digest(name)}"
+        return f"{self._prefix}:lease:{digest(name)}"
 
     def groups_of(self, entry: AudioEntry) -> Iterator[str]:
         """The groups by which an entry can be removed; its own key needs none."""
@@ -57,7 +64,3 @@ class Names:
             yield self.group("source_key", entry.source_key)
         for tag in entry.tags:
             yield self.group(TAGS, tag)
-
-
-def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()[:32]

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from audiocache.entries import NEVER
 
-REMOVALS_OUTLAST_FAULTS: Final = False
+REMOVALS_OUTLAST_FAULTS: Final = True
 """What was removed while a tier was away may come back with it. True with the removal log."""
-REPLACEMENTS_OUTLAST_FAULTS: Final = False
+REPLACEMENTS_OUTLAST_FAULTS: Final = True
 """The same of an older sound whose replacement a tier missed."""
 
 

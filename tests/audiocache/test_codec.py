@@ -38,7 +38,7 @@ SAMPLE = encode(entry("Hello", tags=("a", "b"), parameters={"voice": "nova"}), 7
 def test_what_goes_in_comes_out(made: AudioEntry, generation: int) -> None:
     value = encode(made, generation)
     assert decode(value) == (made, generation)
-    assert peek(value[:HEADER_BYTES]) == (
+    assert peek(value[:HEADER_BYTES])[:-1] == (
         made.key,
         generation,
         made.created,
@@ -107,7 +107,7 @@ def test_no_message_repeats_a_text() -> None:
 
 def test_the_generation_and_the_instants_stand_in_the_header() -> None:
     made = entry("a", created=NOW, ttl=5, stale=6)
-    assert peek(encode(made, 3))[1:] == (3, NOW, NOW + 5, NOW + 11)
+    assert peek(encode(made, 3))[1:-1] == (3, NOW, NOW + 5, NOW + 11)
 
 
 def test_the_scripts_on_the_server_know_where_the_header_has_its_fields() -> None:

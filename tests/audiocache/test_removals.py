@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from audiocache import CacheConfig, MultiTierAudioCache, removals
+from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.cache import MultiTierAudioCache as Cache
 from audiocache.entries import AudioEntry
 from audiocache.lru import ByteLRU
-from audiocache.removals import ALL, Removal, Removals
+from audiocache.removals import ALL, Removal, Removals, notes
 from audiocache.tiers.base import Tier
 from audiocache.tiers.memory import MemoryTier
 from audiocache.workers import Inline
@@ -107,7 +107,7 @@ def test_removals_name_what_they_concern(cache: Cache) -> None:
 def test_where_the_log_no_longer_reaches_back_everything_counts_as_removed(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(removals, "REMEMBERED", 3)
+    monkeypatch.setattr(notes, "REMEMBERED", 3)
     cache.put("Hello", b"sound")
     entry = cache.get_entry("Hello")
     assert entry is not None

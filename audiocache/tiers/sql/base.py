@@ -20,6 +20,14 @@ class Dialect:
     """Behind a SELECT of any rows about to be deleted: passes over those that others hold."""
     intact = ""
     """What else holds for a row whose instants are instants."""
+    own_slot = ""
+    """Takes the row of the totals that this connection writes, before `one_writer` is waited for:
+    those who wait for that may hold theirs.
+    """
+    one_writer = ""
+    """Has those who write the removal log come one after the other, until they commit."""
+    no_writer = ""
+    """Waits until nobody is about to write the removal log, and keeps it so until the commit."""
 
     select_entries = f"SELECT {', '.join(READ)} FROM audiocache_entry WHERE key IN ({{keys}})"
     select_fresh = (
@@ -82,12 +90,15 @@ class Dialect:
         pairs = ", ".join([f"({self._marks(2)})"] * number)
         return f"INSERT INTO audiocache_tag (tag, key) VALUES {pairs} ON CONFLICT DO NOTHING"
 
-    def delete_keys(self, number: int) -> str:
+    def delete_keys(self, number: int, *, older: bool = False, free: bool = False) -> str:
         """Delete so many keys; those that were there.
 
-        In the order of their keys, as all who lock several rows: none can deadlock.
+        In the order of their keys, as all who lock several rows: none can deadlock. `older`
+        (one more parameter: an instant): only what was stored before; `free`: only rows that
+        nobody holds.
         """
-        return self._delete(f"key IN ({self._marks(number)}) ORDER BY key{self.lock_rows}")
+        where = f"key IN ({self._marks(number)}){self._older(older)} ORDER BY key"
+        return self._delete(where + self._lock(free))
 
     def delete_ids(self, number: int) -> str:
         """Delete so many rows."""
@@ -98,19 +109,28 @@ class Dialect:
         """Delete rows past an instant; parameters: the instant, how many."""
         return self._delete(f"keep_until <= {self.mark} LIMIT {self.mark}{self.lock_free_rows}")
 
-    @property
-    def delete_some(self) -> str:
-        """Delete any rows up to a schema; parameters: the version, how many."""
-        return self._delete(f"schema_version <= {self.mark} LIMIT {self.mark}{self.lock_rows}")
+    def delete_some(self, *, older: bool = False, free: bool = False) -> str:
+        """Delete any rows up to a schema; parameters: the version, how many. See `delete_keys`."""
+        where = f"schema_version <= {self.mark}{self._older(older)} LIMIT {self.mark}"
+        return self._delete(where + self._lock(free))
 
-    def delete_group(self, field: str) -> str:
-        """Delete the entries of a group; parameters: its value (and namespace), how many."""
+    def delete_group(self, field: str, *, older: bool = False, free: bool = False) -> str:
+        """Delete the entries of a group; parameters: its value (and namespace), how many.
+
+        See `delete_keys`.
+        """
         where = {
             "text_digest": f"text_digest = {self.mark} AND namespace = {self.mark}",
             "source_key": f"source_key = {self.mark}",
             "tags": f"key IN (SELECT key FROM audiocache_tag WHERE tag = {self.mark})",
         }[field]
-        return self._delete(f"{where} LIMIT {self.mark}{self.lock_rows}")
+        return self._delete(f"{where}{self._older(older)} LIMIT {self.mark}{self._lock(free)}")
+
+    def _older(self, older: bool) -> str:
+        return f" AND created < {self.mark}" if older else ""
+
+    def _lock(self, free: bool) -> str:
+        return self.lock_free_rows if free else self.lock_rows
 
     def _delete(self, where: str) -> str:
         """Rows are chosen in a sub-select, which can be limited, and can lock what it finds.

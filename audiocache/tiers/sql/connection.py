@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
 from audiocache import inherited, own_file
 from audiocache.forks import unannounced
@@ -44,6 +45,13 @@ class OwnConnection:
     def wrapper(self) -> BaseDatabaseWrapper:
         """The connection of this thread, open or not."""
         return connections[self.alias]
+
+    @property
+    def is_test(self) -> bool:
+        """Is it the database of a test run, which is dropped at its end?"""
+        settings = self.wrapper.settings_dict
+        name, given = str(settings["NAME"]), settings.get("TEST", {}).get("NAME")
+        return name == str(given) or TEST_DATABASE_PREFIX in name
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows that a statement returns."""

@@ -1,48 +1,30 @@
 """What was removed stays removed (law 10): removals that a read or a making may have missed.
 
 Who reads or begins to make a clip takes a mark. Before and after it stores the clip, it asks
-whether the clip was removed since, and does not bring it back.
+whether the clip was removed since, and does not bring it back. What others removed is noted
+here when their logs are read.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 from audiocache.entries import AudioEntry
 from audiocache.forks import renew_in_child
+from audiocache.removals.values import Removal
 
 REMEMBERED: Final = 10_000
 """Notes; who took a mark before the oldest is told that everything was removed."""
-
-ALL: Final = "all"
-
-
-class Removal(NamedTuple):
-    """All entries, or those whose `field` is or holds `value`."""
-
-    field: str
-    value: str = ""
-    namespace: str = ""
-
-    def concerns(self, entry: AudioEntry) -> bool:
-        """Does it remove this entry?"""
-        if self.field == ALL:
-            return True
-        held = getattr(entry, self.field)
-        if self.field == "tags":
-            return self.value in held
-        # A text is removed in its namespace; keys have theirs in them.
-        in_scope = self.field != "text_digest" or entry.namespace == self.namespace
-        return held == self.value and in_scope
 
 
 class Removals:
     """The latest removals of this process."""
 
     def __init__(self) -> None:
-        self._log: deque[tuple[int, list[Removal]]] = deque(maxlen=REMEMBERED)
+        self._log: deque[tuple[int, Sequence[Removal]]] = deque(maxlen=REMEMBERED)
         self._count = 0
         self.after_fork()
         renew_in_child(self)
@@ -51,7 +33,7 @@ class Removals:
         """The present; to be asked about later."""
         return self._count
 
-    def note(self, removals: list[Removal]) -> None:
+    def note(self, removals: Sequence[Removal]) -> None:
         """These are being removed, or have just been."""
         with self._lock:
             self._count += 1

@@ -1,0 +1,74 @@
+"""What the tiers need beside look-ups: clean-up, counters, connections, and a look at each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from audiocache.clock import Clock
+from audiocache.rung import Rung
+from audiocache.touches import Touches
+
+
+class Care:
+    """Looks after the tiers of a ladder; one in trouble is passed over."""
+
+    rungs: list[Rung]
+    touches: Touches
+    _clock: Clock
+
+    def cleanup(self) -> dict[str, int]:
+        """Remove what is past its time; how many entries by tier."""
+        return {
+            rung.tier.name: rung.attempt("remove", lambda tier: tier.cleanup()) or 0
+            for rung in self.rungs
+        }
+
+    def flush_touches(self) -> None:
+        """Tell the tiers which keys were hit since the last time, oldest first (law 9)."""
+        if hits := self.touches.drain():
+            now = self._clock()
+            for rung in self.rungs:
+                rung.attempt("put", lambda tier: tier.touched(hits, now))
+
+    def release(self) -> None:
+        """Close this thread's connections."""
+        for rung in self.rungs:
+            rung.tier.release()
+
+    def rest(self) -> None:
+        """Close what this thread must not hold open until it is needed next."""
+        for rung in self.rungs:
+            rung.tier.rest()
+
+    def close(self) -> None:
+        """Close this thread's connections and those that nobody uses."""
+        for rung in self.rungs:
+            rung.do(lambda tier: tier.close())
+
+    def add_counts(self, deltas: Mapping[str, int]) -> bool:
+        """Add to the installation's counters; False when no tier took them: keep them."""
+        now = self._clock()
+        return any(
+            rung.attempt("put", lambda tier: tier.add_counts(deltas, now))
+            for rung in self.rungs
+            if rung.tier.keeps_counts
+        )
+
+    def read_counts(self) -> dict[str, int]:
+        """The installation's counters, from the first tier that keeps them."""
+        for rung in self.rungs:
+            if rung.tier.keeps_counts:
+                return rung.attempt("get", lambda tier: tier.read_counts()) or {}
+        return {}
+
+    def backends(self) -> dict[str, dict[str, Any]]:
+        """What each tier says of itself, and whether it is available."""
+        return {
+            rung.tier.name: {
+                **(rung.attempt("get", lambda tier: tier.stats()) or rung.tier.unknown_stats()),
+                **rung.tier.counts,
+                "available": rung.circuit.available,
+            }
+            for rung in self.rungs
+        }

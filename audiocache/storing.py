@@ -1,0 +1,116 @@
+"""Up the tiers: a new clip into each, a found one into those above; never what was removed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from audiocache.care import Care
+from audiocache.entries import AudioEntry
+from audiocache.following import Following
+from audiocache.forks import RenewedLock
+from audiocache.removals import Guard, Removals
+from audiocache.rung import Rung
+from audiocache.stats import BACKFILLS, PUTS
+
+TRIES: Final = 3
+"""At storing a clip while others remove clips."""
+
+
+class Mark(NamedTuple):
+    """When a reading or a making began: in this process, and in the logs."""
+
+    note: int
+    guard: Guard
+
+
+class Storing(Care, ABC):
+    """Fills the tiers of a ladder."""
+
+    removals: Removals
+    following: Following
+    _filling: RenewedLock
+
+    @abstractmethod
+    def remove_older(self, key: str, before: int) -> bool:
+        """Remove a key's entry from every tier where it was created before then (ms)."""
+
+    def store(self, entries: Sequence[AudioEntry]) -> Counter[str]:
+        """Put entries into every tier, the lowest first; how many tiers took each key."""
+        taken: Counter[str] = Counter()
+        for rung in reversed(self.rungs):
+            taken.update(self._put(rung, entries))
+        return taken
+
+    def store_unless_removed(self, entry: AudioEntry, mark: Mark) -> int | None:
+        """Put an entry into every tier, unless it was removed since the mark: then None.
+
+        How many tiers took it. A tier whose log moves on meanwhile takes nothing: look again.
+        """
+        left, taken = list(reversed(self.rungs)), 0
+        for _ in range(TRIES):
+            self.following.now()
+            if self.removals.since(mark.note, entry):
+                break
+            guard = self.following.guard()
+            took = [rung for rung in left if self._put(rung, [entry], guard)]
+            taken, left = taken + len(took), [rung for rung in left if rung not in took]
+            self.following.now()
+            if guard == self.following.guard():
+                break
+        if not self.removals.since(mark.note, entry):
+            return taken
+        if taken:  # and not what somebody put there after the removal
+            self.remove_older(entry.key, entry.created + 1)
+        return None
+
+    def _put(
+        self, rung: Rung, entries: Sequence[AudioEntry], guard: Guard | None = None
+    ) -> set[str]:
+        how: dict[str, Any] = {"guard": guard} if guard and rung.tier.log else {}
+        keys = rung.attempt("put", lambda tier: tier.put_many(entries, **how)) or set()
+        rung.count.counts[PUTS] += len(keys)
+        return keys
+
+    def mark(self) -> Mark:
+        """The present, as this process knows it; to be asked about later."""
+        return Mark(self.removals.mark(), self.following.guard())
+
+    def mark_making(self) -> Mark:
+        """The present as the logs have it: what was removed before is not held against a clip
+        that is made after it.
+        """
+        self.following.now()
+        return self.mark()
+
+    def fill_above(self, depth: int, entries: Iterable[AudioEntry], mark: Mark) -> None:
+        """Back-fill: an entry's instants travel with it, so its life is not lengthened.
+
+        What was removed since the mark is not brought back.
+        """
+        batch = list(entries)
+        for rung in reversed(self.rungs[:depth] if batch else ()):
+            if rung.tier.inline:
+                # Under the lock under which a removal ends: not for a moment is it back there.
+                with self._filling:
+                    self._fill(rung, self._not_removed(batch, mark), mark)
+            else:
+                self._fill(rung, self._not_removed(batch, mark), mark)
+                self._take_back(rung, batch, mark)
+
+    def _fill(self, rung: Rung, batch: Sequence[AudioEntry], mark: Mark) -> None:
+        if batch:
+            how: dict[str, Any] = {"guard": mark.guard} if rung.tier.log else {}
+            keys = rung.attempt("put", lambda tier: tier.put_many(batch, only_missing=True, **how))
+            number = len(keys or ())
+            rung.count.counts[BACKFILLS] += number
+
+    def _not_removed(self, batch: Sequence[AudioEntry], mark: Mark) -> list[AudioEntry]:
+        return [entry for entry in batch if not self.removals.since(mark.note, entry)]
+
+    def _take_back(self, rung: Rung, batch: Sequence[AudioEntry], mark: Mark) -> None:
+        late = [entry.key for entry in batch if self.removals.since(mark.note, entry)]
+        if late:
+            rung.attempt("remove", lambda tier: tier.remove_many(late))

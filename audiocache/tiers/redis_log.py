@@ -1,0 +1,122 @@
+"""The removal log in Redis: a stream, and beside it how far it has what each database says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from audiocache.removals import ALL, Cursor, News, Origin, Reading, Removal, Row, Stream
+from audiocache.removals.log import Own
+from audiocache.removals.values import heard_late, rows_of
+from audiocache.tiers.redis_connection import RedisConnection
+from audiocache.tiers.redis_log_scripts import BEHIND, Forgetting, decoded, new_mark
+from audiocache.tiers.redis_names import Names
+from audiocache.tiers.redis_removing import RedisRemoving
+
+READ: Final = 500
+"""Entries read at once."""
+
+
+class RedisStream(Stream):
+    """`end` and `reached_ledger` are what came along with Redis' last answer."""
+
+    def __init__(self, redis: RedisConnection, names: Names, removing: RedisRemoving) -> None:
+        self._redis = redis
+        self._names = names
+        self._removing = removing
+        self.own = Own()
+        self.ledger = ""
+        self.end = Cursor()
+        self.reached_ledger = 0
+
+    @property
+    def along(self) -> tuple[str, str]:
+        """What every look-up reads along."""
+        return self._names.end, self._names.reached(self.ledger)
+
+    def saw(self, end: object, reached: object) -> None:
+        """What a look-up read along."""
+        self.end = _cursor(end)
+        self.reached_ledger = _position(reached)
+
+    # Reading
+
+    def read(self, cursor: Cursor | None) -> Reading:
+        """What came behind the cursor; its own entry is read again, to see that it is the same."""
+        with self._redis.use() as redis:
+            self.saw(*redis.mget(self.along))
+        if cursor is None or self.end == cursor or not self.end.history:
+            return Reading(self.end if cursor is None or self.end.history else cursor)
+        if self.end.history != cursor.history:
+            cursor = Cursor(self.end.history)
+        return self._behind(cursor)
+
+    def _behind(self, cursor: Cursor) -> Reading:
+        with self._redis.use() as redis:
+            read = redis.xrange(self._names.log, min=f"{cursor.position}-0", count=READ)
+        news = tuple(_news(cursor.history, *one) for one in read)
+        first = news[0].cursor if news else self.end
+        turned = first.position == cursor.position and first.mark != cursor.mark
+        if turned or self.end.position < cursor.position:
+            return Reading(self.end, turned=True)
+        gap = first.position > max(cursor.position, 1) or not news
+        later = news[1:] if first == cursor else news
+        return Reading(later[-1].cursor if later else self.end, later, gap=gap)
+
+    def reached(self, ledger: str) -> int:
+        """Up to where Redis has what a ledger says."""
+        with self._redis.use() as redis:
+            [answer] = redis.mget([self._names.reached(ledger)])
+        return _position(answer)
+
+    # Removing
+
+    def remove(
+        self, removals: Sequence[Removal], at: int, origin: Origin | None = None
+    ) -> tuple[int, Origin | None]:
+        """The origin comes back where Redis misses what stands before it in the ledger."""
+        removed, answer = self._announce(removals, list(rows_of(removals, at)), origin)
+        return removed, origin if answer == BEHIND else None
+
+    def publish(self, rows: Sequence[Row], origin: Origin | None) -> bool:
+        """Apply and announce what a ledger says, or what an older state of Redis has lost."""
+        return self._announce(heard_late(rows), rows, origin)[1] != BEHIND
+
+    def _announce(
+        self, removals: Sequence[Removal], rows: Sequence[Row], origin: Origin | None
+    ) -> tuple[int, int]:
+        mark = new_mark()
+        self.own.add(mark)
+        done = self._removing.apply(removals, Forgetting(rows=rows, origin=origin, mark=mark))
+        if origin and done[1] != BEHIND and origin.ledger == self.ledger:
+            self.reached_ledger = max(self.reached_ledger, origin.last)
+        return done
+
+    def pass_over(self, origin: Origin) -> None:
+        """The others see that the ledger's positions go on further on, and do likewise."""
+        self._removing.apply([Removal(ALL)], Forgetting(origin=origin))
+
+    def renew(self) -> None:
+        """Make void what Redis holds; the others keep what they have, so nothing is announced."""
+        self._removing.apply([Removal(ALL)], Forgetting())
+
+
+def _cursor(value: object) -> Cursor:
+    text = value.decode(errors="replace") if isinstance(value, bytes) else ""
+    return Cursor.parse(text) or Cursor()
+
+
+def _position(value: object) -> int:
+    return int(value) if isinstance(value, bytes) and value.isdigit() else 0
+
+
+def _news(history: str, name: bytes, fields: Mapping[bytes, bytes]) -> News:
+    position = int(name.partition(b"-")[0])
+    mark = fields.get(b"m", b"").decode(errors="replace")
+    return News(Cursor(history, position, mark), decoded(fields.get(b"r", b"")), _origin(fields))
+
+
+def _origin(fields: Mapping[bytes, Any]) -> Origin | None:
+    ledger = fields.get(b"o", b"").decode(errors="replace")
+    first, last = _position(fields.get(b"f")), _position(fields.get(b"t"))
+    return Origin(ledger, first, last) if ledger and last else None

@@ -1,0 +1,137 @@
+"""How an envelope is stored: one script, that looks at what is there and at the removal log."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from audiocache import codec
+from audiocache.removals import Guard, Row
+from audiocache.removals.values import REPLACED
+from audiocache.tiers.redis_log_scripts import ANNOUNCE, encoded, new_mark
+from audiocache.tiers.redis_names import Names
+from audiocache.tiers.redis_scripts import Call, script
+
+KEPT: Final = 0
+"""A back-fill found a fresh entry."""
+TAKEN: Final = 1
+NEWER: Final = -1
+"""A later release's envelope is there: left alone (law 14)."""
+MOVED: Final = -2
+"""The removal log has moved on since what is to be stored was read."""
+
+LARGE: Final = 16 * 1024
+"""Bytes from which an envelope is cheaper uploaded and renamed than handed to Lua: Lua would copy
+it twice."""
+FIXED_KEYS: Final = 4
+
+
+class Put(NamedTuple):
+    """An envelope and what its storing needs to know."""
+
+    key: str
+    envelope: bytes
+    life: int
+    """In ms; 0 removes the entry."""
+    created: int
+    groups: Sequence[str] = ()
+
+
+class Mode(NamedTuple):
+    """What holds for all envelopes of a put."""
+
+    now: int
+    fill: bool
+    guard: Guard | None
+    ledger: str
+    """Whose positions the guard means."""
+
+
+def put_call(names: Names, put: Put, mode: Mode) -> Call:
+    """Store an envelope and note its groups."""
+    name, envelope = names.entry(put.key), put.envelope
+    args = [put.life, mode.now, "1" if mode.fill else "", put.key]
+    rows = encoded([Row(REPLACED, f"{put.key}:{put.created}", put.created)])
+    told = [*_guarded(mode.guard), rows, new_mark(), new_mark()]
+    keys = [name, names.end, names.log, names.reached(mode.ledger), *put.groups]
+    if len(envelope) < LARGE:
+        return Call(keys, [envelope, *args, "", *told])
+    upload = f"{name}:{secrets.token_hex(8)}"
+    return Call([*keys, upload], [envelope[: codec.HEADER_BYTES], *args, "1", *told], envelope)
+
+
+def _guarded(guard: Guard | None) -> tuple[Any, Any]:
+    """Where the stream ended, "-" where there was none, and how far the ledger was known."""
+    if guard is None:
+        return "", ""
+    return (str(guard.stream) if guard.stream.history else "-"), guard.ledger
+
+
+# KEYS: the entry; where the log ends, the log, how far a ledger is known; the entry's groups, and
+# the upload. ARGV: envelope, or its head where the whole one was uploaded; life and present in ms;
+# back-fill or ""; key; uploaded or ""; where the log was to end and the ledger to be known, or "";
+# and to announce a replacement: rows, a mark, another history.
+# A life of 0 removes the entry. The score of a group's member is when it leaves, by the server's
+# clock, which is also what expires the entry; a group lives as long as its last member. It is
+# written before the entry: when memory ends in between, no entry is without its groups.
+# Instants beyond 2^53 lose their last digits in Lua, and are for ever in any case.
+PUT: Final = script(
+    ANNOUNCE
+    + f"""
+local envelope, life = ARGV[1], tonumber(ARGV[2])
+local upload = ARGV[6] ~= '' and table.remove(KEYS)
+local function leave(answer)
+  if upload then redis.call('UNLINK', upload) end
+  return answer
+end
+local function text(name)
+  local held = redis.pcall('GET', name)
+  return type(held) == 'string' and held
+end
+if ARGV[7] ~= '' and ((text(KEYS[2]) or '-') ~= ARGV[7]
+    or (tonumber(text(KEYS[4]) or 0) or 0) > tonumber(ARGV[8])) then
+  return leave({MOVED})
+end
+local head = redis.pcall('GETRANGE', KEYS[1], 0, {codec.HEADER_BYTES - 1})
+if type(head) ~= 'string' then head = '' end
+if #head > 2 and head:sub(1, 2) == envelope:sub(1, 2) and head:byte(3) > envelope:byte(3) then
+  return leave({NEWER})
+end
+local function field(at) return head:sub(at + 1, at + 8) end
+local fresh = #head == {codec.HEADER_BYTES}
+    and head:sub(1, 4) == envelope:sub(1, 4)
+    and head:sub({codec.KEY_AT + 1}, {codec.CREATED_AT}) ==
+      envelope:sub({codec.KEY_AT + 1}, {codec.CREATED_AT})
+    and struct.unpack('>I8', field({codec.EXPIRES_AT})) > tonumber(ARGV[3])
+if fresh and ARGV[4] ~= '' then return leave({KEPT}) end
+local function replaced()
+  if fresh and field({codec.CREATED_AT}) ~=
+      envelope:sub({codec.CREATED_AT + 1}, {codec.CREATED_AT + 8}) then
+    announce(KEYS[2], KEYS[3], ARGV[9], ARGV[10], ARGV[11], '', '', '')
+  end
+end
+if life == 0 then
+  redis.call('UNLINK', KEYS[1])
+  replaced()
+  return {KEPT}
+end
+for i = {FIXED_KEYS + 1}, #KEYS do
+  local group, time = KEYS[i], redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if redis.call('TYPE', group).ok ~= 'zset' then redis.call('DEL', group) end
+  redis.call('ZADD', group, now + life, ARGV[5])
+  local gone = redis.call('ZRANGEBYSCORE', group, '-inf', now, 'LIMIT', 0, 10)
+  if #gone > 0 then redis.call('ZREM', group, unpack(gone)) end
+  if redis.call('PTTL', group) < life + 1000 then redis.call('PEXPIRE', group, life + 1000) end
+end
+if upload then
+  redis.call('RENAME', upload, KEYS[1])
+  redis.call('PEXPIRE', KEYS[1], life)
+else
+  redis.call('SET', KEYS[1], envelope, 'PX', life)
+end
+replaced()
+return {TAKEN}
+"""
+)

@@ -1,0 +1,201 @@
+"""A database's removal log: rows whose numbers count up by one in the order of their commits."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from audiocache.removals import (
+    ALL,
+    KEY,
+    Cursor,
+    Guard,
+    Ledger,
+    News,
+    Origin,
+    Reading,
+    Removal,
+    Row,
+)
+from audiocache.removals.log import KEPT, Own
+from audiocache.removals.values import heard_late, rows_of
+from audiocache.tiers.sql.base import Dialect
+from audiocache.tiers.sql.batches import BATCH
+from audiocache.tiers.sql.connection import OwnConnection
+from audiocache.tiers.sql.log_base import LogStatements
+from audiocache.tiers.sql.removing import Removing
+
+READ: Final = 500
+"""Rows read at once."""
+IDENTITY: Final = "removals.log"
+FOLLOWED: Final = "removals.followed"
+"""How far the stream was applied; behind `HEARD` and a ledger's name, how far that one was."""
+HEARD: Final = "removals.heard."
+
+
+class How(NamedTuple):
+    """What holds for all entries of a put."""
+
+    only_missing: bool
+    guard: Guard | None
+
+
+class Moved(Exception):
+    """A log has moved on since what is to be stored was read: rolls the storing back."""
+
+
+class SqlLedger(Ledger):
+    """On the tables `audiocache_removal` and `audiocache_state`."""
+
+    def __init__(self, database: OwnConnection, sql: Dialect, removing: Removing) -> None:
+        self._database = database
+        self._sql = sql
+        self._log = LogStatements(sql.mark)
+        self._removing = removing
+        self.name = ""
+        self.own = Own()
+        self.position = 0
+
+    # Reading
+
+    def identity(self, *, make: bool = False) -> str:
+        """Made with the first removal, and kept in the database: reading writes nothing."""
+        if not self.name:
+            if make:
+                self._database.run(self._log.new_state, [IDENTITY, uuid.uuid4().hex])
+            self.name = self._states(IDENTITY).get(IDENTITY, "")
+        return self.name
+
+    def read(self, cursor: Cursor | None) -> Reading:
+        """The rows behind the cursor; its own row is read again, to see that it is the same."""
+        if cursor is None:
+            return Reading(self._last())
+        rows = self._database.query(self._log.read, [cursor.position, READ])
+        news = tuple(_news(*row) for row in rows)
+        if not _goes_on(news, cursor):
+            return Reading(self._last(), gap=True)
+        if cursor.position:
+            news = news[1:]
+        end = news[-1].cursor if news else cursor
+        self.position = max(self.position, end.position)
+        return Reading(end, news)
+
+    def _last(self) -> Cursor:
+        """Where the log ends; it may be another log than it was."""
+        self.name = ""
+        rows = self._database.query(self._log.last)
+        end = _cursor(*rows[0]) if rows else Cursor()
+        self.position = end.position
+        return end
+
+    # Removing
+
+    def remove(
+        self,
+        removals: Sequence[Removal],
+        at: int,
+        origin: Origin | None = None,  # noqa: ARG002 - a stream's
+    ) -> tuple[int, Origin | None]:
+        """In one transaction; what takes several is announced before them, too."""
+        rows, ledger = list(rows_of(removals, at)), self.identity(make=True)
+        removed, first, last = 0, 0, 0
+        if len(removals) > BATCH or any(removal.field != KEY for removal in removals):
+            with self._database.transaction():
+                first, _ = self._append(rows)
+            removed = self._removing.apply(removals)
+        with self._database.transaction():
+            removed += self._removing.apply(removals)
+            begin, last = self._append(rows, removals)
+        self.position = max(self.position, last)
+        return removed, Origin(ledger, first or begin, last)
+
+    def _append(self, rows: Iterable[Row], removals: Sequence[Removal] = ()) -> tuple[int, int]:
+        """The first and the last position of rows behind all others.
+
+        What was stored while we waited for our turn is deleted.
+        """
+        if self._sql.one_writer:
+            self._database.query(self._sql.own_slot)
+            self._database.query(self._sql.one_writer)
+            self._removing.apply(removals, free=True)
+        positions = [self._write(row) for row in rows]
+        self._database.run(self._log.trim, [positions[-1] - KEPT])
+        return positions[0], positions[-1]
+
+    def _write(self, row: Row) -> int:
+        [(position,)] = self._database.query(self._log.append, [row.at, row.kind, row.value])
+        self.own.add(str(position))
+        return int(position)
+
+    def trim(self) -> None:
+        """Delete a few old rows: the trigger that writes replacements does not."""
+        if self.position > KEPT:
+            self._database.run(self._log.trim, [self.position - KEPT])
+
+    # Following
+
+    def followed(self) -> tuple[Cursor | None, dict[str, int]]:
+        """How far the stream was applied, and how far each ledger that it told of."""
+        states = self._states("removals.%")
+        self.name = states.get(IDENTITY, "")
+        heard = {
+            name.removeprefix(HEARD): int(value)
+            for name, value in states.items()
+            if name.startswith(HEARD)
+        }
+        return Cursor.parse(states.get(FOLLOWED, "")), heard
+
+    def follow(self, before: Cursor | None, reading: Reading, heard: Mapping[str, int]) -> bool:
+        """Exactly once, whoever else does it; what deletes all begins outside a transaction."""
+        removals = heard_late(row for news in reading.news for row in news.rows)
+        if reading.gap or any(removal.field == ALL for removal in removals):
+            self._removing.apply([Removal(ALL)] if reading.gap else removals)
+        with self._database.transaction():
+            if not self._move(before, reading.cursor):
+                return False
+            self._removing.apply(removals)
+            for ledger, position in heard.items():
+                self._database.run(self._log.set_state, [HEARD + ledger, str(position)])
+        return True
+
+    def _move(self, before: Cursor | None, after: Cursor) -> bool:
+        if before is None:
+            self._database.run(self._log.new_state, [FOLLOWED, ""])
+        values = [FOLLOWED, str(after), "" if before is None else str(before)]
+        return bool(self._database.query(self._log.move_state, values))
+
+    def check(self, guard: Guard) -> None:
+        """Behind the storing and in its transaction. Raises Moved."""
+        if self._sql.no_writer:
+            self._database.query(self._sql.no_writer)
+        last = self._database.query(self._log.last)
+        if last and last[0][0] > guard.ledger:
+            raise Moved
+        followed = Cursor.parse(self._states(FOLLOWED).get(FOLLOWED, ""))
+        if followed and guard.stream.history and not _within(followed, guard.stream):
+            raise Moved
+
+    def _states(self, pattern: str) -> dict[str, str]:
+        return dict(self._database.query(self._log.states, [pattern]))
+
+
+def _goes_on(news: Sequence[News], cursor: Cursor) -> bool:
+    """Does what was read begin where the cursor is?"""
+    if not cursor.position:
+        return not news or news[0].cursor.position == 1
+    if not news or news[0].cursor.position != cursor.position:
+        return False
+    return cursor.mark in {"", news[0].cursor.mark}
+
+
+def _within(followed: Cursor, seen: Cursor) -> bool:
+    return followed.history == seen.history and followed.position <= seen.position
+
+
+def _cursor(position: int, at: int) -> Cursor:
+    return Cursor("", position, str(at))
+
+
+def _news(position: int, at: int, kind: str, value: str) -> News:
+    return News(_cursor(position, at), (Row(kind, value, at),))

@@ -1,0 +1,160 @@
+"""What hears of removals, and what is believed until it has (law 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from audiocache.cache import MultiTierAudioCache as Cache
+from audiocache.exceptions import TierUnavailable
+from audiocache.models import Removal as Row
+from audiocache.removals import Cursor, Guard, Removal
+from project.servers import RedisServer, start_redis
+from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
+from tests.factories import NOW, FakeClock, entry
+
+KEY = entry("Hello").key
+
+
+def lapse(cache: Cache) -> None:
+    """As after a time in which the pulse did not beat."""
+    cache.ladder.following._trust_until(0)
+
+
+@ON_SQLITE
+def test_memory_is_asked_again_after_it_has_caught_up_and_counts_once(new_cache: NewCache) -> None:
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    lapse(cache)
+    before = cache.recorder.totals()
+    assert cache.get("Hello") == b"sound"
+    after = cache.recorder.totals()
+    assert after - before == {"memory.hits": 1}
+
+
+def test_memory_serves_for_a_while_when_nobody_can_say_what_was_removed(
+    new_tier: NewTier, new_cache: NewCache, clock: FakeClock, own_redis: RedisServer
+) -> None:
+    tiers = [new_tier("memory"), new_tier("redis", redis_url=own_redis.url)]
+    cache = new_cache(tiers=tiers, max_blind_seconds=10)
+    cache.put("Hello", b"sound")
+    cache.get("Hello")
+    own_redis.kill()
+    clock.now += 9_000
+    assert cache.get("Hello") == b"sound"
+    clock.now += 2_000
+    assert cache.get("Hello") is None
+    assert not cache.has("Hello")
+    own_redis.start()
+    works_again(cache)
+    assert cache.get("Hello") == b"sound"
+
+
+def works_again(cache: Cache) -> None:
+    """The circuit in front of the last tier would try again after some seconds."""
+    cache.ladder.rungs[-1].circuit.available = True
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    with start_redis() as server:
+        yield server
+
+
+@ON_SQLITE
+def test_a_log_that_no_longer_reaches_back_empties_memory(new_cache: NewCache) -> None:
+    first, second = new_cache("sqlite"), new_cache("sqlite")
+    first.put("Hello", b"sound")
+    first.put("Bye", b"sound")
+    assert second.get("Hello") == b"sound"
+    for _ in range(3):
+        first.remove("Bye")
+    Row.objects.filter(id__lte=2).delete()
+    second.ladder.following.listener.in_ledger = Cursor("", 1, "1")
+    second.ladder.following.now()
+    assert second.tiers["memory"].get(KEY) is None
+    assert second.get("Hello") == b"sound"
+
+
+@ON_SQLITE
+def test_the_log_is_bounded(new_cache: NewCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audiocache.tiers.sql.log.KEPT", 5)
+    cache = new_cache("sqlite")
+    for number in range(30):
+        cache.remove(f"{number}")
+    assert Row.objects.count() <= 6
+
+
+@ON_SQLITE
+def test_law_11_no_tag_and_no_namespace_stands_in_a_log(
+    new_cache: NewCache, redis_client: redis.Redis, prefix: str
+) -> None:
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound", tags=["Anna Smith"], namespace="Smith", voice="a")
+    assert cache.ladder.remove_group("tags", "Anna Smith")
+    cache.remove("Hello", namespace="Smith", all_variants=True)
+    told = [row.value for row in Row.objects.all()] + [
+        repr(redis_client.xrange(f"{prefix}:removals"))
+    ]
+    assert len(told) > 2
+    assert not any("Smith" in value for value in told)
+
+
+def test_a_tag_that_a_later_put_took_off_removes_the_entry_no_more(new_tier: NewTier) -> None:
+    tier = new_tier("redis")
+    tier.put_many([entry("a", tags=("t",)), entry("b", tags=("t",))])
+    tier.put_many([entry("a", tags=("other",), created=NOW + 1)])
+    assert tier.remove_group("tags", "t") == 1
+    assert tier.get(entry("a").key) is not None
+    assert tier.remove_group("tags", "other") == 1
+
+
+def test_a_fill_is_refused_where_the_log_has_moved_on(new_tier: NewTier, sql_kind: str) -> None:
+    tier = new_tier(sql_kind)
+    assert tier.put_many([entry("a")], only_missing=True, guard=Guard(0)) == {entry("a").key}
+    removed, origin = tier.log.remove([Removal("key", entry("a").key)], NOW)
+    assert (removed, origin.first, origin.last) == (1, 1, 1)
+    assert tier.put_many([entry("a")], only_missing=True, guard=Guard(0)) == set()
+    assert tier.get(entry("a").key) is None
+    assert tier.put_many([entry("a")], guard=Guard(1)) == {entry("a").key}
+
+
+def test_a_removal_while_redis_is_silent_is_done_before_redis_is_believed(
+    new_tier: NewTier, new_cache: NewCache, own_redis: RedisServer
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), new_tier("redis", redis_url=own_redis.url)])
+    cache.put("Hello", b"sound")
+    cache.put("Kept", b"sound")
+    own_redis.pause()
+    cache.remove("Hello")
+    assert cache.get("Hello") is None
+    own_redis.resume()
+    works_again(cache)
+    assert cache.get("Hello") is None
+    assert cache.get("Kept") == b"sound"
+
+
+@ON_SQLITE
+def test_a_removal_while_the_database_is_locked_is_done_before_it_is_believed(
+    new_tier: NewTier, new_cache: NewCache
+) -> None:
+    memory, database, distributed = new_tier("memory"), new_tier("sqlite"), new_tier("redis")
+    cache = new_cache(tiers=[memory, distributed, database])
+    cache.put("Hello", b"sound")
+    with failing(cache):
+        cache.remove("Hello")
+    assert database.get(KEY) is not None
+    works_again(cache)
+    assert cache.get("Hello") is None
+    assert database.get(KEY) is None
+
+
+@contextmanager
+def failing(cache: Cache) -> Iterator[None]:
+    """The circuit in front of the last tier is open."""
+    circuit = cache.ladder.rungs[-1].circuit
+    circuit.failed(TierUnavailable("gone"))
+    yield

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import Future, wait
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from audiocache.creating import CreatingVerbs
 from audiocache.entries import AudioEntry, Clip, Recording
@@ -29,6 +29,9 @@ from audiocache.verbs import (
 from audiocache.workers import Executor
 
 R = TypeVar("R")
+
+LOOK_SECONDS: Final = 0.5
+"""Between looks at whether a loop that owes an outcome has been closed: it tells nobody."""
 
 AsyncCreate = Callable[[], Awaitable[Created]]
 Begin = Callable[[Clip], tuple[Future[AudioEntry], bool]]
@@ -215,8 +218,20 @@ def _finished(create: Callable[[], Created] | AsyncCreate) -> Callable[[], Creat
 
     def made() -> Created:
         created = create()
-        if inspect.isawaitable(created):
-            return asyncio.run_coroutine_threadsafe(finish(created), loop).result()
-        return created
+        return _outcome_on(loop, finish(created)) if inspect.isawaitable(created) else created
 
     return made
+
+
+def _outcome_on(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, R]) -> R:
+    """What comes of it on another thread's loop. Raises FlightAbandoned when that ends before."""
+    if loop.is_closed():
+        coroutine.close()
+        raise FlightAbandoned
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    while not (done := wait([future], LOOK_SECONDS).done):
+        if loop.is_closed():
+            break
+    if not done or future.cancelled():
+        raise FlightAbandoned
+    return future.result()

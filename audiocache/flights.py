@@ -47,13 +47,15 @@ Call = Callable[[], T | Later]
 class Flight(Generic[T]):
     """One call under way."""
 
-    __slots__ = ("awaits", "future", "thread")
+    __slots__ = ("awaits", "future", "loop", "thread")
 
     def __init__(self) -> None:
         self.awaits: set[Flight[Any]] = set()
         """The flights that this call has joined: it may be waiting for them."""
         self.thread: int | None = None
         """The thread that makes the call, or that runs its task; None before it begins."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The loop that runs its task."""
         self.future: Future[T] = Future()
         # Running from the start: a waiter that is cancelled cannot cancel it for the others.
         self.future.set_running_or_notify_cancel()
@@ -110,6 +112,7 @@ class Flights(Generic[T]):
 
     def _join(self, key: str, *, blocking: bool) -> tuple[Flight[T], bool]:
         mine = _making.get()
+        self._leave_dead(key)
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
@@ -121,12 +124,20 @@ class Flights(Generic[T]):
                 making.awaits.add(flight)
         return flight, True
 
+    def _leave_dead(self, key: str) -> None:
+        """A task whose loop was closed goes on no more, and tells nobody."""
+        flight = self._flights.get(key)
+        if flight is not None and flight.loop is not None and flight.loop.is_closed():
+            self._abandon(key, flight)
+
+    def _abandon(self, key: str, flight: Flight[T]) -> None:
+        self._land(key, flight, error=FlightAbandoned(key))
+
     def _launch(self, key: str, flight: Flight[T], launch: Callable[[], object]) -> None:
         try:
             launch()
         except BaseException:
-            if not flight.future.done():  # it never ran: there is no thread to be had
-                self._land(key, flight, error=FlightAbandoned(key))
+            self._abandon(key, flight)  # it never ran: there is no thread to be had
             raise
 
     def _lead(self, key: str, flight: Flight[T], call: Call[T], submit: Submit) -> None:
@@ -156,9 +167,12 @@ class Flights(Generic[T]):
             with self._landing(key, flight) as result:
                 result.append(await call())
 
-        task = asyncio.get_running_loop().create_task(lead())
+        flight.loop = asyncio.get_running_loop()
+        task = flight.loop.create_task(lead())
         flight.thread = threading.get_ident()
         task.add_done_callback(_tasks.discard)
+        # Cancelled before its first step, it has landed nothing.
+        task.add_done_callback(lambda _: self._abandon(key, flight))
         return task
 
     @contextmanager
@@ -183,9 +197,11 @@ class Flights(Generic[T]):
     def _land(
         self, key: str, flight: Flight[T], *, result: Any = None, error: Exception | None = None
     ) -> None:
-        """Off the table first: who asks from now on looks into the cache again."""
+        """Off the table first: who asks from now on looks into the cache again. Once."""
         with self._lock:
-            self._flights.pop(key, None)
+            if self._flights.get(key) is not flight:
+                return
+            del self._flights[key]
         if error is None:
             flight.future.set_result(result)
         else:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import Later
+from audiocache.flights import FlightAbandoned, Later
 from audiocache.leases import ABANDONED, FAILED, NOWHERE, STORED
 from audiocache.sharing import Sharing
 from audiocache.storing import Mark
@@ -84,7 +84,7 @@ class Making:
     def give_up(self, error: BaseException) -> None:
         """Tell those who wait of an error; after any other end they begin anew."""
         self._given_up = True
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, FlightAbandoned):
             self._settle(FAILED + self._sharing.pack(error))
         else:
             self._settle(ABANDONED)

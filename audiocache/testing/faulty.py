@@ -43,11 +43,16 @@ class Manner:
 class Faulty:
     """Stands for `target`, with all its attributes, those that are set meanwhile included."""
 
-    __slots__ = ("_fault", "_manner", "_target")
+    __slots__ = ("__weakref__", "_fault", "_manner", "_target")
 
     def __init__(self, target: Any, fault: Fault, manner: Manner) -> None:
         for name, value in (("_target", target), ("_fault", fault), ("_manner", manner)):
             object.__setattr__(self, name, value)
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        """For isinstance: what it stands for."""
+        return type(self._target)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)

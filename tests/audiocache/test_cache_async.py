@@ -9,12 +9,12 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
 
-from audiocache import CacheConfig, MultiTierAudioCache, Recording
+from audiocache import CacheConfig, MultiTierAudioCache, Recording, flights
 from audiocache.aio import AsyncVerbs
 from audiocache.keys import clip_of
 from audiocache.verbs import TextVerbs
@@ -456,6 +456,54 @@ def test_whatever_gives_an_awaitable_may_be_create(memory_cache: Cache) -> None:
         ]
 
     assert run(ask(), 5) == [WAV] * 3
+
+
+class TestALoopThatEnds:
+    """Its tasks are cancelled, at whatever moment; others then make the clip."""
+
+    def test_before_the_first_step_of_a_task(self, memory_cache: Cache) -> None:
+        async def make() -> bytes:
+            return WAV
+
+        async def view() -> None:
+            asyncio.create_task(memory_cache.aget_or_create("Hello", make))  # noqa: RUF006
+            await asyncio.sleep(0)
+
+        run(view(), 5)
+        assert len(memory_cache.flights) == 0
+        assert memory_cache.get_or_create("Hello", lambda: b"again") in (WAV, b"again")
+
+    @pytest.mark.parametrize("steps", range(6))
+    def test_while_a_thread_of_ours_waits_for_it(self, memory_cache: Cache, steps: int) -> None:
+        async def make() -> bytes:
+            await asyncio.sleep(60)
+            return WAV
+
+        async def view() -> None:
+            asyncio.create_task(  # noqa: RUF006
+                memory_cache.aget_or_create("Hello", lambda: make())  # noqa: PLW0108
+            )
+            for _ in range(steps):
+                await asyncio.sleep(0.001)
+
+        run(view(), 5)
+        made = ThreadPoolExecutor(1).submit(memory_cache.get_or_create, "Hello", lambda: b"again")
+        assert made.result(5) == b"again"
+        memory_cache.close()  # no thread waits
+
+    def test_a_loop_that_is_closed_with_its_tasks(self, memory_cache: Cache) -> None:
+        async def make() -> bytes:
+            await asyncio.sleep(60)
+            return WAV
+
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(memory_cache.aget_or_create("Hello", make))
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+        assert memory_cache.get_or_create("Hello", lambda: b"again") == b"again"
+        for left in (task, *flights._tasks):
+            left._log_destroy_pending = False  # type: ignore[attr-defined]
+        flights._tasks.clear()
 
 
 def test_a_cancelled_put_that_waits_for_a_thread_is_stored_all_the_same(

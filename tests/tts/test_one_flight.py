@@ -108,12 +108,13 @@ def test_every_caller_of_every_process_gets_the_error(
 ) -> None:
     def refuse(line: socket.socket, heard: Heard) -> bool:
         time.sleep(2)  # all are there by then: who comes after the error begins anew
-        return openai.refusal(401, "invalid_request_error", "invalid_api_key")(line, heard)
+        # Final, and of this clip alone: a wrong key would open the breaker for the next test.
+        return openai.refusal(400, "invalid_request_error", "invalid_value")(line, heard)
 
     provider.heard.clear()
     provider.next.append(refuse)
-    answers = together(four, speak=["A phrase with a wrong key."], threads=50)
-    assert [answer["errors"] for answer in answers] == [{"WrongKey 401": 50}] * len(four)
+    answers = together(four, speak=["A phrase that is refused."], threads=50)
+    assert [answer["errors"] for answer in answers] == [{"RequestRefused 400": 50}] * len(four)
     assert len(provider.heard) == 1
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -213,25 +213,30 @@ def _finished(create: Callable[[], Created] | AsyncCreate) -> Callable[[], Creat
     """`create`, to be called on a thread of ours; an awaitable it gives runs on this loop."""
     loop = asyncio.get_running_loop()
 
-    async def finish(created: Awaitable[Created]) -> Created:
-        return await created
-
     def made() -> Created:
         created = create()
-        return _outcome_on(loop, finish(created)) if inspect.isawaitable(created) else created
+        return _outcome_on(loop, created) if inspect.isawaitable(created) else created
 
     return made
 
 
-def _outcome_on(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, R]) -> R:
+def _outcome_on(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[R]) -> R:
     """What comes of it on another thread's loop. Raises FlightAbandoned when that ends before."""
-    if loop.is_closed():
-        coroutine.close()
-        raise FlightAbandoned
-    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-    while not (done := wait([future], LOOK_SECONDS).done):
-        if loop.is_closed():
-            break
-    if not done or future.cancelled():
-        raise FlightAbandoned
-    return future.result()
+
+    async def finish() -> R:
+        return await awaitable
+
+    coroutine = finish()
+    try:
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        while not wait([future], LOOK_SECONDS).done and not loop.is_closed():
+            pass
+        if future.done() and not future.cancelled():
+            return future.result()
+    except RuntimeError:
+        if not loop.is_closed():  # it is the awaitable's own
+            raise
+    for left in (coroutine, awaitable):
+        if inspect.iscoroutine(left):
+            left.close()
+    raise FlightAbandoned

@@ -49,8 +49,8 @@ class Faulty:
         for name, value in (("_target", target), ("_fault", fault), ("_manner", manner)):
             object.__setattr__(self, name, value)
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         """For isinstance: what it stands for."""
         return type(self._target)
 

@@ -48,12 +48,16 @@ class Proxy(ABC):
         server, self._server = self._server, None
         if server is not None:
             server.close()
+        links = list(self._links)
         for task, writer in list(self._links.items()):
             writer.transport.abort()
             task.cancel()
-        await asyncio.gather(*self._links, return_exceptions=True)
+        await asyncio.gather(*links, return_exceptions=True)
 
     async def close(self) -> None:
+        await self.refuse()
+        for _ in range(5):  # a client that was just accepted begins, and is dropped too
+            await asyncio.sleep(0)
         await self.refuse()
 
     @abstractmethod

@@ -164,6 +164,7 @@ def test_no_clip_is_lost_in_a_file(tmp_path: Path, unblocked: None) -> None:
     on_sqlite(tmp_path, 3)
 
 
+@pytest.mark.soak
 @ON_POSTGRESQL
 def test_no_clip_is_lost_in_postgresql_and_redis(tmp_path: Path) -> None:
     on_postgresql_and_redis(tmp_path, 1)

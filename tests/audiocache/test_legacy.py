@@ -167,7 +167,9 @@ def alias_in(folder: Path) -> str:
 
 
 @in_tables
-@pytest.mark.parametrize("alias", ["audiocache", "audiocache_pg"])
+@pytest.mark.parametrize(
+    "alias", ["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.soak)]
+)
 def test_ten_thousand_rows_come_over_with_keys_expiry_and_counts(
     tmp_path: Path, alias: str
 ) -> None:

@@ -110,7 +110,14 @@ def of_another_type(server: RedisServer, client: redis.Redis) -> Iterator[None]:
     turning.join(10)
 
 
-TROUBLE = [read_only, full, loading, restarted_empty, restarted_with_old_data, of_another_type]
+TROUBLE = [
+    read_only,
+    restarted_empty,
+    *(
+        pytest.param(trouble, marks=pytest.mark.soak)
+        for trouble in (full, loading, restarted_with_old_data, of_another_type)
+    ),
+]
 
 
 @ON_SQLITE

@@ -32,7 +32,11 @@ from tts.limits import CallLimits, warming
 
 SITE = Path(__file__).parents[1] / "sites" / "limited.py"
 PHRASE = "This is phrase number"
-KINDS = ["redis", "sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)]
+KINDS = [
+    "redis",
+    pytest.param("sqlite", marks=pytest.mark.soak),
+    pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.soak]),
+]
 
 
 class Busy:

@@ -18,7 +18,11 @@ from tests.tts.vendors.server import Heard, Server
 
 ROUNDS = 8
 """At most: the machine has other work too, so the quickest counts."""
-KINDS = ["redis", "sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)]
+KINDS = [
+    "redis",
+    pytest.param("sqlite", marks=pytest.mark.soak),
+    pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.soak]),
+]
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +49,7 @@ def new_site(
 
 @pytest.fixture(scope="module", params=KINDS)
 def four(request: pytest.FixtureRequest, new_site: NewSite) -> Iterator[list[Speaker]]:
-    # A connection a thread: PostgreSQL's are the dearest, and all of them are for `make soak`.
-    few = request.param == "postgresql" and "SOAK" not in os.environ
-    with speakers(2 if few else 4, new_site(request.param)) as started:
+    with speakers(4, new_site(request.param)) as started:
         yield started
 
 

@@ -26,8 +26,8 @@ from tests.tts.vendors import openai
 from tests.tts.vendors.server import Heard, Server
 
 CALL_SECONDS = 0.4
-QUICK = ("gunicorn preload", "uwsgi with threads", "uvicorn", "celery prefork")
-"""One of each; all of them, on PostgreSQL and Redis too, are the soak's."""
+QUICK = ("gunicorn preload", "uvicorn")
+"""All of them, on PostgreSQL and Redis too, are the soak's."""
 
 
 def slow(line: socket.socket, heard: Heard) -> bool:

@@ -153,8 +153,9 @@ class AsyncVerbs(CreatingVerbs):
     def _begin_task(
         self, create: AsyncCreate, how: dict[str, Any], clip: Clip
     ) -> tuple[Future[AudioEntry], bool]:
+        making = self.making(clip, SHARED)
+
         async def make() -> AudioEntry:
-            making = self.making(clip, SHARED)
             try:
                 while isinstance(found := await self._off(making.begin), Later):
                     await asyncio.wrap_future(found.future)
@@ -167,7 +168,8 @@ class AsyncVerbs(CreatingVerbs):
                 self.executor.submit(partial(making.give_up, error))
                 raise
 
-        return self.flights.start_task(clip.source_key, make)
+        lost = partial(making.give_up, FlightAbandoned(clip.source_key))
+        return self.flights.start_task(clip.source_key, make, lost)
 
     async def _off(self, call: Callable[[], R]) -> R:
         """The result of a call, made on a thread of ours unless it cannot block."""

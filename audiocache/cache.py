@@ -64,7 +64,7 @@ class MultiTierAudioCache(StaleVerbs):
         self.flights: Flights[AudioEntry] = Flights()
         self.places = Places(self.ladder.rungs)
         self.turns = Turns(Coordinator(self.ladder.rungs, self.recorder, self.executor))
-        self._upkeep = Upkeep(self.ladder, self.recorder)
+        self._upkeep = Upkeep(self.ladder, self.recorder, self.flights)
         for tier in built:
             tier.on_evict = self._tell_evicted
 

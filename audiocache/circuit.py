@@ -39,6 +39,7 @@ class Circuit:
         self._pause = self._first
         self._clock = clock
         self._probe_at = 0.0
+        self._opened_at = 0.0
         self._trouble: dict[str | None, tuple[type[TierError], float]] = {}
         """What was last wrong, and when."""
 
@@ -55,6 +56,10 @@ class Circuit:
         self._pause = min(2 * self._pause, self._period)
         self._probe_at = now + self._pause
         return True
+
+    def is_open_since(self, seconds: float) -> bool:
+        """Is there an outage, no older than that?"""
+        return not self.available and self._clock() - self._opened_at < seconds
 
     def failed(self, error: TierError, operation: str = "") -> None:
         """A call failed; trouble that is no outage is that of an operation."""
@@ -85,6 +90,7 @@ class Circuit:
     def _open(self, now: float) -> None:
         if self.available:
             self._pause = self._first
+            self._opened_at = now
         self._probe_at = now + self._pause
         self.available = False
 

@@ -14,8 +14,8 @@ from audiocache.workers import Executor
 
 R = TypeVar("R")
 
-TRIES: Final = 3
-"""A store that is only busy is asked again: the others ask it, too."""
+PATIENCE_SECONDS: Final = 0.6
+"""So long a store that does not answer is asked again: two who ask different ones both call."""
 
 
 class Coordinator:
@@ -33,15 +33,15 @@ class Coordinator:
         """Can there be another process to agree with?"""
         return bool(self._rungs)
 
-    def ask(self, question: Callable[[LeaseStore], R]) -> R | None:
-        """The answer of the first store that gives one; None when none does."""
+    def ask(self, question: Callable[[LeaseStore], R], seconds: float = 0.0) -> R | None:
+        """The answer of the first store that gives one; None when none does.
+
+        Each is given `seconds` to answer after all.
+        """
         for rung in self._rungs:
-            for _ in range(TRIES):
-                answer = rung.attempt("lease", lambda tier: question(_store(tier)))
-                if answer is not None:
-                    return answer
-                if not rung.circuit.available:
-                    break
+            answer = rung.insist("lease", lambda tier: question(_store(tier)), seconds)
+            if answer is not None:
+                return answer
         return None
 
     def release(self) -> None:

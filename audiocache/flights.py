@@ -47,7 +47,7 @@ Call = Callable[[], T | Later]
 class Flight(Generic[T]):
     """One call under way."""
 
-    __slots__ = ("awaits", "future", "loop", "thread")
+    __slots__ = ("awaits", "future", "loop", "lost", "thread")
 
     def __init__(self) -> None:
         self.awaits: set[Flight[Any]] = set()
@@ -56,6 +56,8 @@ class Flight(Generic[T]):
         """The thread that makes the call, or that runs its task; None before it begins."""
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that runs its task."""
+        self.lost: Callable[[], object] | None = None
+        """To be told when that loop is closed before the task has ended."""
         self.future: Future[T] = Future()
         # Running from the start: a waiter that is cancelled cannot cancel it for the others.
         self.future.set_running_or_notify_cancel()
@@ -95,10 +97,16 @@ class Flights(Generic[T]):
             self._launch(key, flight, lambda: submit(lambda: self._lead(key, flight, call, submit)))
         return flight.future, joined
 
-    def start_task(self, key: str, call: Callable[[], Awaitable[T]]) -> tuple[Future[T], bool]:
-        """As `start`, with `call` as a task of the running loop, which holds no thread."""
+    def start_task(
+        self, key: str, call: Callable[[], Awaitable[T]], lost: Callable[[], object]
+    ) -> tuple[Future[T], bool]:
+        """As `start`, with `call` as a task of the running loop, which holds no thread.
+
+        `lost` is called when the loop is closed before it ends.
+        """
         flight, joined = self._join(key, blocking=False)
         if not joined:
+            flight.lost = lost
             self._launch(key, flight, lambda: _tasks.add(self._lead_task(key, flight, call)))
         return flight.future, joined
 
@@ -124,11 +132,18 @@ class Flights(Generic[T]):
                 making.awaits.add(flight)
         return flight, True
 
+    def leave_dead(self) -> None:
+        """Those who wait for a task whose loop was closed begin anew."""
+        for key in list(self._flights):
+            self._leave_dead(key)
+
     def _leave_dead(self, key: str) -> None:
         """A task whose loop was closed goes on no more, and tells nobody."""
         flight = self._flights.get(key)
         if flight is not None and flight.loop is not None and flight.loop.is_closed():
             self._abandon(key, flight)
+            if flight.lost is not None:
+                flight.lost()
 
     def _abandon(self, key: str, flight: Flight[T]) -> None:
         self._land(key, flight, error=FlightAbandoned(key))

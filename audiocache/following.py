@@ -16,7 +16,7 @@ from audiocache.entries import NEVER
 from audiocache.forks import RenewedLock, renew_in_child
 from audiocache.hearing import Listener
 from audiocache.reconciling import Reconciler
-from audiocache.removals import Cursor, Guard, Origin, Removal, Removals, Stream
+from audiocache.removals import ALL, Cursor, Guard, Origin, Removal, Removals, Stream
 from audiocache.rung import Rung
 from audiocache.stats import HITS, MISSES
 
@@ -24,8 +24,8 @@ BEAT_SECONDS: Final = 0.3
 TRUST_MS: Final = 900
 """From one reading; the pulse may miss a beat."""
 PENDING: Final = 1000
-WAIT_SECONDS: Final = 1.0
-"""For another thread that reads; then memory is passed over."""
+WAIT_SECONDS: Final = 0.3
+"""For another thread that reads; then no log answers, and memory serves while it is blind."""
 
 
 class Following:
@@ -77,6 +77,7 @@ class Following:
 
     def _take_turn(self, *, again: bool) -> None:
         if not self._turn.acquire(timeout=WAIT_SECONDS):
+            self._trust_until(max(self._until, self._heard_at + self._blind_ms))
             return
         try:
             if again or not self.trusted:
@@ -170,6 +171,9 @@ class Following:
             return False
         removed, told = self._tell(removals, at := self._clock())
         if not told:
+            if len(self.pending) == PENDING:  # so many that all must go
+                self.pending.clear()
+                removals = [Removal(ALL)]
             self.pending.append(lambda: self._tell(removals, at)[1])
         self.now()  # so that what is stored next is not taken for older
         return removed

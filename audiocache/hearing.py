@@ -71,6 +71,8 @@ class Listener:
         if self.ledger_rung is None:
             return False
         while (reading := self._read(self.ledger_rung, self.ledger, self.in_ledger)) is not None:
+            if reading.gap:  # another log, or one that begins anew: positions come again
+                self.ledger.own.clear()
             news = [one for one in reading.news if str(one.cursor.position) not in self.ledger.own]
             self._take_in(reading, self.in_ledger, news)
             self.in_ledger = reading.cursor

@@ -73,7 +73,8 @@ class Ladder(Storing):
     def below_many(self, clips: Iterable[Clip]) -> dict[str, AudioEntry]:
         """Fresh entries by key: one round trip per tier for all that is still missing."""
         asked = list(clips)
-        found = {} if self.following.trusted else self._doubted(asked)
+        # Also where memory is trusted by now: it may have been refused a moment ago.
+        found = self._doubted(asked) if self.following.follows else {}
         missing = {clip.key: clip for clip in asked if clip.key not in found}
         for depth in range(self._inline, len(self.rungs)):
             if not missing:

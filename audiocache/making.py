@@ -44,11 +44,9 @@ class Making:
 
     def run(self, create: Callable[[], Recording]) -> AudioEntry | Later:
         """Make it, unless another has or does; its error is the callers' everywhere."""
-        found = self.begin()
-        if found is not None:
-            return found
         try:
-            return self.finish(create())
+            found = self.begin()
+            return self.finish(create()) if found is None else found
         except BaseException as error:
             self.give_up(error)
             raise

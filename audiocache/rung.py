@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final, TypeVar
 
 from audiocache.circuit import PROBE_SECONDS, Circuit
-from audiocache.exceptions import TierError
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.pulse import pulse
 from audiocache.stats import ERRORS, Recorder
 from audiocache.tiers.base import Tier
@@ -17,6 +18,7 @@ from audiocache.workers import Executor
 R = TypeVar("R")
 
 FIRST_PROBE_SECONDS: Final = 0.5
+AGAIN_SECONDS: Final = 0.05
 
 
 class Rung:
@@ -35,17 +37,37 @@ class Rung:
         """
         if not (self.circuit.available or self._may_probe()):
             return None
+        return self._asked(operation, call)[0]
+
+    def insist(self, operation: str, call: Callable[[Tier], R], seconds: float) -> R | None:
+        """As `attempt`, and again for so long where the tier is busy, or its outage is that young:
+        a process that has much to do takes its own lateness for one.
+        """
+        until = time.monotonic() + seconds
+        if not (self.circuit.available or self.circuit.is_open_since(seconds)):
+            return self.attempt(operation, call)
+        while True:
+            answer, error = self._asked(operation, call)
+            late = isinstance(error, TierBusy | TierUnavailable)
+            if not late or time.monotonic() >= until:
+                return answer
+            time.sleep(AGAIN_SECONDS)
+
+    def _asked(
+        self, operation: str, call: Callable[[Tier], R]
+    ) -> tuple[R | None, TierError | None]:
+        """The answer, or why there is none."""
         started = perf_counter_ns()
         try:
             result = self.do(call)
         except TierError as error:
             self.count.counts[ERRORS] += 1
             self.circuit.failed(error, operation)
-            return None
+            return None, error
         self.circuit.worked(operation)
         if operation:
             self.count.took(operation, perf_counter_ns() - started)
-        return result
+        return result, None
 
     def _may_probe(self) -> bool:
         """Callers pay for no probe while the pulse makes them, unless it is held up."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Final
 
-from audiocache.coordinator import Coordinator
+from audiocache.coordinator import PATIENCE_SECONDS, Coordinator
 from audiocache.forks import renew_in_child
 from audiocache.leases import ABANDONED, Lease, new_owner
 from audiocache.pulse import pulse
@@ -122,7 +123,9 @@ class Turns:
         with self._lock:
             held = self._held.pop(turn.owner, None)
         if held is not None:
-            self._coordinator.ask(lambda store: store.settle(turn.name, turn.owner, outcome))
+            self._coordinator.ask(
+                lambda store: store.settle(turn.name, turn.owner, outcome), PATIENCE_SECONDS
+            )
 
     def close(self) -> None:
         """Give connections back."""
@@ -165,7 +168,9 @@ class Turns:
         """A turn, which is ours if the lease says so, or where there is no telling."""
         turn = Turn(self, name, new_owner(), seconds)
         ms = _ms(min(seconds, LEASE_SECONDS))
-        leases = self._coordinator.ask(lambda store: store.take({name: turn.owner}, ms))
+        leases = self._coordinator.ask(
+            lambda store: store.take({name: turn.owner}, ms), PATIENCE_SECONDS
+        )
         lease = leases[name] if leases else None
         if lease is not None and lease.holder == turn.owner:
             self._hold(turn)
@@ -187,7 +192,8 @@ class Turns:
 
     def after_fork(self) -> None:
         """Start anew: turns and waits are the parent's."""
-        self._held: dict[str, Turn] = {}
+        # Weakly: the turn of a thread that an exception took out of here ends by itself.
+        self._held: weakref.WeakValueDictionary[str, Turn] = weakref.WeakValueDictionary()
         self._waits: set[Wait] = set()
         self._extend_at = 0.0
         self._lock = threading.Lock()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
+from audiocache.flights import Flights
 from audiocache.following import BEAT_SECONDS
 from audiocache.forks import renew_in_child
 from audiocache.ladder import Ladder
@@ -20,8 +21,9 @@ PROBE_SECONDS: Final = 0.5
 class Upkeep:
     """Flushes one cache, by the pulse of the process or when asked."""
 
-    def __init__(self, ladder: Ladder, recorder: Recorder) -> None:
+    def __init__(self, ladder: Ladder, recorder: Recorder, flights: Flights[Any]) -> None:
         self._ladder = ladder
+        self._flights = flights
         self._recorder = recorder
         self._flushed: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -48,6 +50,7 @@ class Upkeep:
 
     def beat(self) -> None:
         """Flush, and hold no connection until the next time: test runs drop databases."""
+        self._flights.leave_dead()
         self.flush()
         self._ladder.release()
 

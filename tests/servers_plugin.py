@@ -36,7 +36,10 @@ ENTRANCES = ("project.wsgi", "project.asgi")
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """A wrapper, so that it runs before pytest-django's own hook."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Processes that tests start are not measured: a tracer would make them half as quick.
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    else:
         _forget_foreign_settings()
         _start(early_config)
     return (yield)

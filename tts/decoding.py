@@ -42,7 +42,7 @@ SAMPLES: Final = 8
 """Pieces from all over the clip."""
 FULLEST: Final = 4
 """Pieces that can be packed least: coded silence is short, or the same bytes again and again."""
-STRIDE: Final = 3
+STRIDE: Final = 7
 """Every third sample is looked at; what is heard shows in those."""
 
 _OPTIONS: Final = {"probesize": "65536", "analyzeduration": "1000000"}

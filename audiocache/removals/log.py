@@ -86,6 +86,10 @@ class Own:
         if len(self._names) > KEPT:
             self._names.pop(next(iter(self._names)), None)
 
+    def clear(self) -> None:
+        """Forget them: what is called so from now on is another's."""
+        self._names.clear()
+
     def __contains__(self, name: str) -> bool:
         return name in self._names
 

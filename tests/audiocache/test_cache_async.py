@@ -19,7 +19,7 @@ from audiocache.aio import AsyncVerbs
 from audiocache.keys import clip_of
 from audiocache.verbs import TextVerbs
 from audiocache.workers import Workers
-from tests.audiocache.conftest import NewCache, NewTier
+from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
 from tests.factories import HOUR, FakeClock
 
 Cache = MultiTierAudioCache
@@ -491,16 +491,32 @@ class TestALoopThatEnds:
         assert made.result(5) == b"again"
         memory_cache.close()  # no thread waits
 
-    def test_a_loop_that_is_closed_with_its_tasks(self, memory_cache: Cache) -> None:
+    @pytest.mark.parametrize("kind", ["memory", pytest.param("sqlite", marks=ON_SQLITE)])
+    def test_a_loop_that_is_closed_with_its_tasks(
+        self, new_cache: NewCache, new_tier: NewTier, kind: str
+    ) -> None:
+        """Its turn is another's then, in this process and in others."""
+        one, other = (new_cache(tiers=[new_tier(kind)]) for _ in range(2))
+
         async def make() -> bytes:
+            began.set()
             await asyncio.sleep(60)
             return WAV
 
+        async def wait() -> None:
+            await asyncio.to_thread(began.wait, 10)
+
+        began = threading.Event()
         loop = asyncio.new_event_loop()
-        task = loop.create_task(memory_cache.aget_or_create("Hello", make))
-        loop.run_until_complete(asyncio.sleep(0.01))
-        loop.close()
-        assert memory_cache.get_or_create("Hello", lambda: b"again") == b"again"
+        task = loop.create_task(one.aget_or_create("Hello", make))
+        loop.run_until_complete(wait())
+        with ThreadPoolExecutor(2) as pool:
+            callers = [one, other] if kind == "sqlite" else [one]
+            asked = [pool.submit(one.get_or_create, "Hello", lambda: b"again") for one in callers]
+            time.sleep(0.1)
+            loop.close()
+            one.flights.leave_dead()  # the pulse's
+            assert [call.result(10) for call in asked] == [b"again"] * len(callers)
         for left in (task, *flights._tasks):
             left._log_destroy_pending = False  # type: ignore[attr-defined]
         flights._tasks.clear()

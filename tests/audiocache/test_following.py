@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 import redis
+from django.db import connections
 
 from audiocache.cache import MultiTierAudioCache as Cache
-from audiocache.exceptions import TierUnavailable
+from audiocache.exceptions import TierBusy, TierUnavailable
+from audiocache.following import PENDING
 from audiocache.models import Removal as Row
 from audiocache.removals import Cursor, Guard, Removal
+from audiocache.testing import faults
 from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
 from tests.factories import NOW, FakeClock, entry
@@ -33,6 +36,61 @@ def test_memory_is_asked_again_after_it_has_caught_up_and_counts_once(new_cache:
     assert cache.get("Hello") == b"sound"
     after = cache.recorder.totals()
     assert after - before == {"memory.hits": 1}
+
+
+@ON_SQLITE
+def test_who_was_refused_memory_a_moment_ago_asks_it_again(new_cache: NewCache) -> None:
+    """Another may have caught up between the two: the clip is in memory alone."""
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    cache.tiers["persistent"].clear()
+    lapse(cache)
+    clip = cache.clip("Hello")
+    assert cache.ladder.at_hand(clip) is None
+    cache.ladder.following.now()
+    found = cache.ladder.below(clip)
+    assert found is not None
+    assert found.tier == "memory"
+
+
+@ON_SQLITE
+def test_while_another_reads_too_long_memory_serves_as_if_blind(new_cache: NewCache) -> None:
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    lapse(cache)
+    with cache.ladder.following._turn:
+        assert cache.get_entry("Hello") is not None
+        assert cache.ladder.following.trusted
+
+
+@ON_SQLITE
+def test_more_untaken_removals_than_are_remembered_are_one_of_all(new_cache: NewCache) -> None:
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    with faults.faulty_tier(cache, "persistent", faults.failing(TierBusy("locked"))):
+        cache.remove("Hello")
+        for number in range(PENDING):
+            cache.remove(f"{number}")
+        assert len(cache.ladder.following.pending) == 1
+    assert cache.get("Hello") is None
+
+
+@ON_SQLITE
+def test_positions_that_come_again_are_not_taken_for_our_own(new_cache: NewCache) -> None:
+    """As after the table was emptied, or a database put back."""
+    first, second = new_cache("sqlite"), new_cache("sqlite")
+    for number in range(3):
+        second.put(f"{number}", b"sound")
+        second.remove(f"{number}")
+    with connections["audiocache"].cursor() as cursor:
+        cursor.execute("DELETE FROM audiocache_removal")
+        cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'audiocache_removal'")
+    for cache in (first, second):
+        cache.ladder.following.now()
+    second.put("Hello", b"sound")
+    first.remove("Hello")
+    second.ladder.following.now()
+    assert second.tiers["memory"].get(KEY) is None
 
 
 def test_memory_serves_for_a_while_when_nobody_can_say_what_was_removed(

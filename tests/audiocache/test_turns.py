@@ -341,6 +341,14 @@ def test_a_wait_that_another_turn_overtook_is_over() -> None:
 # One at a time
 
 
+def test_a_turn_that_an_exception_took_away_ends_by_itself(pair: Any) -> None:
+    """As one that a signal's handler raises between the lease and the making."""
+    turn = pair[0].turns.take("a", 60)
+    assert list(pair[0].turns._held.values()) == [turn]
+    del turn
+    assert not pair[0].turns._held
+
+
 def test_only_one_at_a_time(pair: Any) -> None:
     one, two = pair
     work = one.turns.only_one("work"), two.turns.only_one("work"), two.turns.only_one("other")

@@ -116,6 +116,7 @@ class OwnConnection:
         """
         if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
             connection.close()
+        own_file.notice_loss(self.alias)
         own_file.unprepare(self.alias)
 
 

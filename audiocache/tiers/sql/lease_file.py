@@ -24,7 +24,7 @@ from audiocache.database import in_memory
 from audiocache.exceptions import TierBusy, TierError
 from audiocache.tiers.sql.leases import SqlLeases
 
-TIMEOUT_SECONDS: Final = 2.0
+TIMEOUT_SECONDS: Final = 0.5
 """For a writer's turn; each takes less than a millisecond."""
 
 _TABLE: Final = """
@@ -63,8 +63,13 @@ class LeaseFile(SqlLeases):
             self._close()
 
     def _query(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        with self._lock, self._trouble():
-            return self._open().execute(sql, values).fetchall()
+        if not self._lock.acquire(timeout=TIMEOUT_SECONDS):
+            raise TierBusy("leases: many wait")
+        try:
+            with self._trouble():
+                return self._open().execute(sql, values).fetchall()
+        finally:
+            self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         """The connection to the file that lies there now; it may have been deleted."""
@@ -133,18 +138,19 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 _files: Final[weakref.WeakSet[LeaseFile]] = weakref.WeakSet()
-_forking: Final[list[LeaseFile]] = []
+_forking: Final = threading.local()
+"""Several threads may fork at once: each closes what it finds, and lets go of that."""
 
 
 def _before_fork() -> None:
-    _forking[:] = _files
-    for file in _forking:
+    _forking.files = list(_files)
+    for file in _forking.files:
         file.before_fork()
 
 
 def _after_fork() -> None:
-    while _forking:
-        _forking.pop().after_fork()
+    for file in vars(_forking).pop("files", ()):
+        file.after_fork()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

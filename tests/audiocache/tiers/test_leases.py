@@ -190,6 +190,27 @@ def test_a_database_in_memory_has_nobody_to_agree_with(
 
 
 @ON_SQLITE
+def test_several_threads_may_fork_at_once(new_tier: NewTier) -> None:
+    file = new_tier("sqlite").leases
+    assert isinstance(file, LeaseFile)
+    shut = threading.Event()
+
+    def fork() -> None:
+        lease_file._before_fork()
+        shut.set()
+        lease_file._after_fork()
+
+    lease_file._before_fork()
+    other = threading.Thread(target=fork)
+    other.start()
+    assert not shut.wait(0.1)
+    lease_file._after_fork()
+    other.join(5)
+    assert shut.is_set()
+    assert file.look({"a"}) == {}
+
+
+@ON_SQLITE
 def test_over_a_fork_it_is_closed(file: LeaseFile, name: str) -> None:
     taken(file, name, "one")
     lease_file._before_fork()

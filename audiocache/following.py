@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from audiocache.clock import Clock
@@ -86,8 +87,11 @@ class Following:
             self._turn.release()
 
     def _read(self) -> None:
-        while self.pending and self.pending[0]():
-            self.pending.popleft()
+        for tell in list(self.pending):
+            if not tell():
+                break
+            with suppress(ValueError):  # given up meanwhile for one of all
+                self.pending.remove(tell)
         heard = [self.listener.hear_ledger(), self._hear_stream()]
         self.listener.begin()
         if any(heard):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Target = TypeVar("Target")
 
-_SOUND: Final = frozenset({"evicted", "release", "close", "unknown_stats"})
+_SOUND: Final = frozenset({"evicted", "rest", "release", "close", "unknown_stats"})
 """What a tier does without its store."""
 _CALLS: Final = frozenset({"synthesize", "stream"})
 """What a provider does at its vendor's."""

@@ -30,10 +30,13 @@ TAGS = [
     "<break time='{pause}'/>{}", "<break strength='x-weak'/>{}", "<mark name='🙂'/>{}",
     "<say-as interpret-as='characters'>{}</say-as>", "<say-as interpret-as='date'>{}</say-as>",
     "<sub alias='🙂 {value}'>{}</sub>", "<audio src='/etc/passwd'>{}</audio>",
-    "<phoneme alphabet='ipa' ph='🙂'>{}</phoneme>",
+    "<phoneme alphabet='ipa' ph='🙂'>{}</phoneme>", "<lang xml:lang='{voice}'>{}</lang>",
+    "<voice gender='female' variant='{variant}'>{}</voice>", "<metadata>🙂{}</metadata>",
+    "<voice age='{variant}'>{}</voice>", "<paragraph id='🙂'>{}</paragraph>",
 ]  # fmt: skip
 VALUES = ["slow", "x-fast", "+10%", "200%", "-3st", "medium", "1", "🙂"]
-PAUSES = ["0s", "5ms", "0.05s", "99999s"]
+PAUSES = ["0s", "5ms", "0.05s", ".05s", "99999s"]
+VARIANTS = ["1", "3", "999", ".5", "x"]
 
 DEADLY = [
     "<speak><say-as interpret-as='characters'>🙂🙂 hello</say-as></speak>",
@@ -52,8 +55,8 @@ def content(depth: int) -> str:
 
 
 def element(depth: int) -> str:
-    filling = {name: chance.choice(among) for name, among in
-               {"voice": VOICES, "value": VALUES, "pause": PAUSES}.items()}  # fmt: skip
+    among = {"voice": VOICES, "value": VALUES, "pause": PAUSES, "variant": VARIANTS}
+    filling = {name: chance.choice(values) for name, values in among.items()}
     return chance.choice(TAGS).format(content(depth), **filling)
 
 

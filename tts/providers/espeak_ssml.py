@@ -16,19 +16,26 @@ from tts.exceptions import InvalidSpeechRequest
 
 MAX_DEPTH: Final = 16
 """Elements within each other; the library keeps their voices and paces on short stacks."""
-MAX_PAUSE_MS: Final = 10_000
+MAX_PAUSE_MS: Final = 60_000
 
 _KEPT: Final = {
     "speak": {"xml:lang"},
     "p": {"xml:lang"},
     "s": {"xml:lang"},
-    "voice": {"xml:lang", "name"},
+    "voice": {"xml:lang", "name", "gender", "age", "variant"},
     "prosody": {"rate", "pitch", "range", "volume"},
     "emphasis": {"level"},
     "break": {"time", "strength"},
 }
 """Elements that are handed on, and those of their attributes that are."""
-_NAMESPACES: Final = {"version", "xmlns", "xmlns:xsi", "xsi:schemaLocation"}
+_NAMES: Final = {"paragraph": "p", "sentence": "s", "lang": "voice"}
+"""What others call them."""
+_WITHOUT_SOUND: Final = re.compile(
+    r"version|xmlns(:.*)?|xsi:.*|xml:(base|id|space)|id|onlangfailure"
+)
+"""Attributes that are left out."""
+_UNSPOKEN: Final = {"meta", "metadata", "lexicon", "desc"}
+"""Elements that are left out, with what is in them."""
 _TEXT_ALONE: Final = {"audio", "mark", "phoneme", "say-as", "sub", "token", "w"}
 """Elements of which the text is spoken: an alternative, an alias, a word."""
 _SPELT: Final = {"characters", "spell-out", "digits"}
@@ -36,8 +43,9 @@ _SPELT: Final = {"characters", "spell-out", "digits"}
 
 _VOICES: Final = {"xml:lang": "language", "name": "voice"}
 """The field that each is, by attribute."""
-_VALUE: Final = re.compile(r"[+-]?\d{1,3}(\.\d{1,3})?(%|st|dB|Hz)?|[a-z]{1,10}(-[a-z]{1,10})?")
-_PAUSE: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)(ms|s)")
+_NUMBER: Final = r"(?:\d{1,3}(?:\.\d{1,3})?|\.\d{1,3})"
+_VALUE: Final = re.compile(rf"[+-]?{_NUMBER}(%|st|dB|Hz)?|[a-z]{{1,10}}(-[a-z]{{1,10}})?")
+_PAUSE: Final = re.compile(r"(\d{1,5}(?:\.\d{1,3})?|\.\d{1,3})(ms|s)")
 
 VoiceOf = Callable[[str, str], str]
 """The voice of a name or a language: `(field, name)`. Raises InvalidSpeechRequest."""
@@ -68,6 +76,7 @@ class _Writer(ssml.Reader):
     def begun(self, name: str, attributes: Mapping[str, str], /) -> None:
         """Hand on, speak as text, or refuse."""
         super().begun(name, attributes)
+        name = _NAMES.get(name, name)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _refused(f"have at most {MAX_DEPTH} elements within each other")
@@ -76,6 +85,8 @@ class _Writer(ssml.Reader):
             self._write(f"<{name}{''.join(self._attributes(name, attributes))}{end}")
         elif name in _TEXT_ALONE:
             self._begin_text(name, attributes)
+        elif name in _UNSPOKEN:
+            self._muted = self._muted or self._depth
         else:
             raise _refused(f"have no <{name[:30]}>; espeak speaks {', '.join(_KEPT)}")
 
@@ -85,6 +96,7 @@ class _Writer(ssml.Reader):
 
     def ended(self, name: str) -> None:
         """Close what was handed on."""
+        name = _NAMES.get(name, name)
         if name in _KEPT and name != "break":
             self._write(f"</{name}>")
         self._muted = 0 if self._muted == self._depth else self._muted
@@ -103,8 +115,8 @@ class _Writer(ssml.Reader):
             self._spelt = self._spelt or self._depth
 
     def _attributes(self, name: str, attributes: Mapping[str, str]) -> Iterator[str]:
-        for attribute in attributes.keys() - _NAMESPACES:
-            if attribute not in _KEPT[name]:
+        for attribute in attributes:
+            if attribute not in _KEPT[name] and not _WITHOUT_SOUND.fullmatch(attribute):
                 raise _refused(f"have no {attribute[:30]} in <{name}>")
         for attribute in sorted(attributes.keys() & _KEPT[name]):
             yield f' {attribute}="{self._checked(attribute, attributes[attribute])}"'

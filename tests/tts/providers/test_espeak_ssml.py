@@ -62,6 +62,19 @@ def named(field: str, name: str) -> str:
         ("<speak><say-as interpret-as='digits'>a🙂</say-as> bc</speak>", "<speak>a 🙂 bc</speak>"),
         ("<speak><say-as interpret-as='date'>1 May</say-as></speak>", "<speak>1 May</speak>"),
         ("<speak><sub alias='W3 &lt;'>x<p>y</p></sub> z</speak>", "<speak>W3 &lt; z</speak>"),
+        (
+            "<speak><voice gender='female' age='.5' variant='2'>a</voice></speak>",
+            '<speak><voice age=".5" gender="female" variant="2">a</voice></speak>',
+        ),
+        (
+            "<speak xml:base='x' xmlns:a='b'><metadata>m<p>n</p></metadata><p id='c'>d</p></speak>",
+            "<speak><p>d</p></speak>",
+        ),
+        (
+            "<speak><paragraph><lang xml:lang='de'>a</lang></paragraph></speak>",
+            '<speak><p><voice xml:lang="language-de">a</voice></p></speak>',
+        ),
+        ("<speak><break time='.5s'/>a</speak>", '<speak><break time="500ms"/>a</speak>'),
         ("<speak><audio src='/etc/passwd'>no</audio><mark name='m'/></speak>", "<speak>no</speak>"),
     ],
 )
@@ -75,8 +88,9 @@ def test_what_the_library_is_given(given: str, written: str) -> None:
         ("<speak><foreign>confidential</foreign></speak>", "<foreign>"),
         ("<speak><prosody contour='(0%,+5Hz)'>confidential</prosody></speak>", "contour"),
         ("<speak><prosody rate='very &quot;'>confidential</prosody></speak>", "rate"),
-        ("<speak><break time='11s'/>confidential</speak>", "10000ms"),
-        ("<speak><break time='soon'/>confidential</speak>", "10000ms"),
+        ("<speak><break time='61s'/>confidential</speak>", "60000ms"),
+        ("<speak><break time='soon'/>confidential</speak>", "60000ms"),
+        ("<speak><voice gender='&quot;'>confidential</voice></speak>", "gender"),
         (f"<speak>{'<p>' * 16}confidential{'</p>' * 16}</speak>", "16 elements"),
         ("<speak>confidential", "no element found"),
         ("confidential", "line 1"),

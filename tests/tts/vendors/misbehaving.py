@@ -6,12 +6,13 @@ import gzip
 import socket
 import struct
 from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 from tests.tts.vendors.server import Behaviour, Heard, Reply, Server
 
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n"
+BOMB: Final = gzip.compress(bytes(1024 * 1024), 9) * 200
+"""200 KB, in so many members, that unpack to 200 MiB."""
 
 
 def raw(data: bytes) -> Behaviour:
@@ -102,18 +103,8 @@ def endless(server: Callable[[], Server], head: bytes, piece: bytes) -> Behaviou
     return behave
 
 
-def bomb(status: int) -> Behaviour:
-    def behave(line: socket.socket, heard: Heard) -> bool:
-        headers = {"Content-Type": "audio/mpeg", "Content-Encoding": "gzip"}
-        return Reply(status, _two_hundred_mib(), headers)(line, heard)
-
-    return behave
-
-
-@cache
-def _two_hundred_mib() -> bytes:
-    """In 200 KB."""
-    return gzip.compress(bytes(200 * 1024 * 1024), 9)
+def bomb(status: int) -> Reply:
+    return Reply(status, BOMB, {"Content-Type": "audio/mpeg", "Content-Encoding": "gzip"})
 
 
 def redirect(status: int, target: str) -> Reply:

@@ -163,6 +163,10 @@ class AsyncVerbs(CreatingVerbs):
                     return found
                 recording = recording_of(await create(), **how)
                 return await self._off(lambda: making.finish(recording))
+            except GeneratorExit:
+                # Its loop was closed, and this may be the garbage collector, wherever it came:
+                # no lock can be taken here. See `lost`.
+                raise
             except BaseException as error:
                 # Not waited for: a task that is cancelled has no time.
                 self.executor.submit(partial(making.give_up, error))

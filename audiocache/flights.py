@@ -202,6 +202,8 @@ class Flights(Generic[T]):
             self._land(key, flight, error=stopped)
         except Exception as error:  # noqa: BLE001 - whatever it is, the waiters get it too
             self._land(key, flight, error=error)
+        except GeneratorExit:  # a task of a closed loop, by the garbage collector: see `lost`
+            raise
         except BaseException:
             self._land(key, flight, error=FlightAbandoned(key))
             raise

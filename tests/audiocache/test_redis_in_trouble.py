@@ -136,7 +136,7 @@ def test_the_first_call_pays_for_an_outage_and_no_other_does(
     # Of each thread one waited; then nobody does. How quick that is, is not measured here.
     assert max(map(max, took)) < USE_SECONDS + SLACK
     assert sum(one > USE_SECONDS / 2 for times in took for one in times) <= len(took)
-    assert median(one for times in took for one in times[100:]) < 0.001
+    assert median(one for times in took for one in times[100:]) < USE_SECONDS / 10
 
 
 def test_no_caller_pays_for_a_probe_while_the_pulse_runs(

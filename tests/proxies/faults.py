@@ -57,10 +57,10 @@ class FaultProxy(Proxy):
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            server_writer.close()  # before anything is waited for: the end may come again
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
-            server_writer.close()
 
     async def _to_server(
         self,

@@ -173,6 +173,7 @@ class MultiTierAudioCache(StaleVerbs):
         """Flush, end our threads and give connections back. The cache may be used again."""
         if flush:
             self.flush()
+        self._upkeep.rest()
         self.ladder.close()
         self.makers.close(self.ladder.release)
         self.executor.close(self.ladder.release)

@@ -53,6 +53,10 @@ class Pulse:
         """Call a bound method each `seconds`. Starts nothing: see `ensure`."""
         self._beats.append(_Beat(weakref.WeakMethod(work), seconds, time.monotonic() + seconds))
 
+    def forget(self, work: Work) -> None:
+        """Call a method of `every` no more."""
+        self._beats = [beat for beat in self._beats if beat.work() != work]
+
     def soon(self, work: Work) -> None:
         """Call a method of `every` at once, and not only when its time has come."""
         for beat in self._beats:
@@ -114,7 +118,7 @@ class Pulse:
     def _do(self, beat: _Beat) -> None:
         work = beat.work()
         if work is None:
-            self._beats.remove(beat)
+            self._beats = [other for other in self._beats if other is not beat]
             return
         try:
             if (wanted := work()) is not None:

@@ -48,6 +48,13 @@ class Upkeep:
             self._ladder.following.catch_up()
         pulse.ensure()
 
+    def rest(self) -> None:
+        """The pulse leaves us alone until the cache is used again."""
+        if self._scheduled:
+            self._scheduled = False
+            for work in (self.beat, self.probe, self.listen):
+                pulse.forget(work)
+
     def beat(self) -> None:
         """Flush, and hold no connection until the next time: test runs drop databases."""
         self._flights.leave_dead()

@@ -18,7 +18,7 @@ from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
 from tests.load import LENGTHS, Load
 from tests.proxies.faults import FAULTS, Fault, FaultProxy
 
-SLACK = 0.15
+SLACK = 0.5
 """Seconds that a loaded machine may add."""
 
 

@@ -47,7 +47,7 @@ lint: $(VENV)/.installed-dev
 	$(VENV)/bin/lint-imports
 
 soak: $(VENV)/.installed-test
-	SOAK=$(SOAK) $(PY) -m pytest -m soak $(ARGS)
+	SOAK=$(SOAK) $(PY) -m pytest -m "$(if $(filter short,$(SOAK)),soak,soak or chaos)" $(ARGS)
 
 matrix: $(MATRIX:%=matrix-%)
 	@echo "matrix: all of $(MATRIX) passed"

@@ -17,7 +17,7 @@ from audiocache import MultiTierAudioCache
 REQUESTS: Final = 1000
 LENGTHS: Final = [
     pytest.param(0.8, id="short"),
-    *([] if os.environ.get("SOAK") == "short" else [pytest.param(10, marks=pytest.mark.soak)]),
+    *([] if os.environ.get("SOAK") == "short" else [pytest.param(10, marks=pytest.mark.chaos)]),
 ]
 """How many seconds a load lasts: the test as it always runs, and as `make soak` runs it."""
 

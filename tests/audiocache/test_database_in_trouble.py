@@ -105,7 +105,7 @@ def name_of(given: str | Trouble) -> str:
 CASES = [
     *(pytest.param("sqlite", trouble, marks=ON_SQLITE) for trouble in TROUBLE),
     *(
-        pytest.param("postgresql", trouble, marks=[ON_POSTGRESQL, pytest.mark.soak])
+        pytest.param("postgresql", trouble, marks=[ON_POSTGRESQL, pytest.mark.chaos])
         for trouble in [*TROUBLE, restarted]
     ),
 ]
@@ -269,7 +269,7 @@ def test_a_backend_that_is_stopped_is_an_outage_and_ends(
 
 
 @ON_POSTGRESQL
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.parametrize("seconds", LENGTHS)
 def test_a_silent_postgresql_costs_no_error_and_one_slow_call_a_thread(
     new_cache: NewCache, new_tier: NewTier, line: FaultProxy, seconds: float

@@ -164,19 +164,19 @@ def test_no_clip_is_lost_in_a_file(tmp_path: Path, unblocked: None) -> None:
     on_sqlite(tmp_path, 3)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @ON_POSTGRESQL
 def test_no_clip_is_lost_in_postgresql_and_redis(tmp_path: Path) -> None:
     on_postgresql_and_redis(tmp_path, 1)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.usefixtures("own_aliases")
 def test_many_rounds_in_a_file(tmp_path: Path, unblocked: None) -> None:
     on_sqlite(tmp_path, ROUNDS)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @ON_POSTGRESQL
 def test_many_rounds_in_postgresql_and_redis(tmp_path: Path) -> None:
     on_postgresql_and_redis(tmp_path, ROUNDS)

@@ -168,7 +168,7 @@ def alias_in(folder: Path) -> str:
 
 @in_tables
 @pytest.mark.parametrize(
-    "alias", ["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.soak)]
+    "alias", ["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.chaos)]
 )
 def test_ten_thousand_rows_come_over_with_keys_expiry_and_counts(
     tmp_path: Path, alias: str

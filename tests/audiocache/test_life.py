@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(
 MakeCache = Callable[[], MultiTierAudioCache]
 
 
-@pytest.fixture(params=["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.soak)])
+@pytest.fixture(params=["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.chaos)])
 def new_cache(request: pytest.FixtureRequest) -> Iterator[MakeCache]:
     """Makes caches on the same table and the same Redis; each has a memory of its own."""
     made: list[MultiTierAudioCache] = []

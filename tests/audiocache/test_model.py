@@ -287,7 +287,7 @@ def test_two_thousand_steps(machine: type[CacheMachine]) -> None:
     run(machine, EXAMPLES, derandomize=True)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.parametrize("sql_kind", DATABASES)
 def test_many_steps_by_chance(machine: type[CacheMachine]) -> None:
     run(machine, LONG_EXAMPLES)

@@ -89,7 +89,7 @@ def under_load(cache: MultiTierAudioCache, seconds: float) -> Iterator[Load]:
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(fault, marks=() if fault in {"silence", "reset"} else pytest.mark.soak)
+        pytest.param(fault, marks=() if fault in {"silence", "reset"} else pytest.mark.chaos)
         for fault in FAULTS
     ],
 )

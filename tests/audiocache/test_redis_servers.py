@@ -114,7 +114,7 @@ TROUBLE = [
     read_only,
     restarted_empty,
     *(
-        pytest.param(trouble, marks=pytest.mark.soak)
+        pytest.param(trouble, marks=pytest.mark.chaos)
         for trouble in (full, loading, restarted_with_old_data, of_another_type)
     ),
 ]
@@ -206,7 +206,7 @@ def of_sentinel(sentinel: Watched, settings: Settings) -> Iterator[None]:
 
 @ON_SQLITE
 @pytest.mark.usefixtures("of_sentinel")
-@pytest.mark.parametrize("how", ["demoted", pytest.param("killed", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("how", ["demoted", pytest.param("killed", marks=pytest.mark.chaos)])
 def test_a_fail_over_by_sentinel_costs_no_error_and_no_wrong_sound(
     new_cache: NewCache, new_tier: NewTier, sentinel: Watched, how: str
 ) -> None:

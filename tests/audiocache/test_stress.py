@@ -54,7 +54,7 @@ def together(number: int, work: Callable[[int], None]) -> list[BaseException]:
     return errors
 
 
-@pytest.fixture(params=["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.soak)])
+@pytest.fixture(params=["audiocache", pytest.param("audiocache_pg", marks=pytest.mark.chaos)])
 def small_cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
     """Room for 40 clips of 4 KiB in memory, and for 100 rows or 600 KiB in the table."""
     memory = MemoryTier(ByteLRU(1000, 160 * KIB))

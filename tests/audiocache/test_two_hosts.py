@@ -54,7 +54,7 @@ def hosts(*made: Host) -> Iterator[Hosts]:
             host.end()
 
 
-@pytest.fixture(params=["with_redis", pytest.param("with_postgresql", marks=pytest.mark.soak)])
+@pytest.fixture(params=["with_redis", pytest.param("with_postgresql", marks=pytest.mark.chaos)])
 def pair(request: pytest.FixtureRequest) -> Hosts:
     found: Hosts = request.getfixturevalue(request.param)
     return found

@@ -136,12 +136,12 @@ def test_on_a_file_that_the_last_release_made(
     on_a_file(last, tmp_path, vendor, prefix, SECONDS)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 def test_for_long_on_a_file(last: Path, tmp_path: Path, vendor: Server, prefix: str) -> None:
     on_a_file(last, tmp_path, vendor, prefix, LONG_SECONDS)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @ON_POSTGRESQL
 def test_for_long_on_a_table_that_this_release_made(
     last: Path, tmp_path: Path, vendor: Server, prefix: str

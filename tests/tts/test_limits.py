@@ -34,8 +34,8 @@ SITE = Path(__file__).parents[1] / "sites" / "limited.py"
 PHRASE = "This is phrase number"
 KINDS = [
     "redis",
-    pytest.param("sqlite", marks=pytest.mark.soak),
-    pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.soak]),
+    pytest.param("sqlite", marks=pytest.mark.chaos),
+    pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.chaos]),
 ]
 
 

@@ -20,8 +20,8 @@ ROUNDS = 8
 """At most: the machine has other work too, so the quickest counts."""
 KINDS = [
     "redis",
-    pytest.param("sqlite", marks=pytest.mark.soak),
-    pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.soak]),
+    pytest.param("sqlite", marks=pytest.mark.chaos),
+    pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.chaos]),
 ]
 
 
@@ -77,7 +77,7 @@ def test_a_thousand_tasks_make_one_call(four: list[Speaker], provider: Server) -
     took(four, provider, "A phrase for tasks.", tasks=250)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.parametrize(("load", "limit"), [(False, 1.15), (True, 2)], ids=["idle", "puts"])
 def test_the_last_caller_waits_little_longer_than_for_the_provider(
     four: list[Speaker], provider: Server, load: bool, limit: float
@@ -94,7 +94,7 @@ def test_the_last_caller_waits_little_longer_than_for_the_provider(
     assert min(times) <= limit, times
 
 
-@pytest.mark.parametrize("number", [12, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("number", [12, pytest.param(100, marks=pytest.mark.chaos)])
 def test_each_of_many_phrases_is_called_for_once(
     four: list[Speaker], provider: Server, number: int
 ) -> None:
@@ -131,8 +131,8 @@ def test_under_a_load_of_puts_too(four: list[Speaker], provider: Server) -> None
     "kind",
     [
         "redis",
-        pytest.param("sqlite", marks=pytest.mark.soak),
-        pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.soak]),
+        pytest.param("sqlite", marks=pytest.mark.chaos),
+        pytest.param("postgresql", marks=[ON_POSTGRESQL, pytest.mark.chaos]),
     ],
 )
 def test_when_the_owner_is_killed_another_takes_over(

@@ -119,7 +119,7 @@ def test_sigterm_loses_neither_the_paid_clip_nor_the_counters(
     assert len(vendor.heard) == 2
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.parametrize("name", sorted(set(KINDS) - set(QUICK)))
 def test_every_server_on_sqlite(tmp_path: Path, vendor: Server, name: str) -> None:
     run(KINDS[name], tmp_path, vendor)
@@ -127,7 +127,7 @@ def test_every_server_on_sqlite(tmp_path: Path, vendor: Server, name: str) -> No
     assert len(vendor.heard) == 2
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @ON_POSTGRESQL
 @pytest.mark.parametrize("name", KINDS)
 def test_every_server_on_postgresql_and_redis(tmp_path: Path, vendor: Server, name: str) -> None:

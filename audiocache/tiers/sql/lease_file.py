@@ -24,7 +24,7 @@ from audiocache.database import in_memory
 from audiocache.exceptions import TierBusy, TierError
 from audiocache.tiers.sql.leases import SqlLeases
 
-TIMEOUT_SECONDS: Final = 0.5
+TIMEOUT_SECONDS: Final = 2.0
 """For a writer's turn; each takes less than a millisecond."""
 
 _TABLE: Final = """

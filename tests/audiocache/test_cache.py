@@ -390,7 +390,7 @@ def test_the_look_ups_of_a_tier_are_the_misses_of_the_one_above(
             looked += look_ups
         return looked
 
-    asked = sum(in_threads(8, work))
+    asked = sum(in_threads(4, work))
     hits, misses = counts(cache, "hits"), counts(cache, "misses")
     assert counts(cache, "errors") == (0, 0, 0)
     assert hits[0] + misses[0] == asked

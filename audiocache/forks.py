@@ -109,7 +109,7 @@ def _under_uwsgi() -> ModuleType | None:
         if before is not None:
             before()
 
-    uwsgi.post_fork_hook = hook  # type: ignore[attr-defined]
+    uwsgi.post_fork_hook = hook  # type: ignore[attr-defined]  # the server makes the module
     return uwsgi
 
 

@@ -49,7 +49,7 @@ class Faulty:
         for name, value in (("_target", target), ("_fault", fault), ("_manner", manner)):
             object.__setattr__(self, name, value)
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # object has it as a plain attribute
     def __class__(self) -> type:
         """For isinstance: what it stands for."""
         return type(self._target)

@@ -17,26 +17,8 @@ class SqlPlaces(PlaceStore):
     def __init__(self, database: OwnConnection, sql: Dialect) -> None:
         self._database = database
         self._now = sql.now
-        mark, number, text = sql.mark, f"CAST({sql.mark} AS BIGINT)", f"CAST({sql.mark} AS TEXT)"
-        self._take = f"""
-            WITH RECURSIVE known(now, allowed) AS (
-                SELECT {sql.now}, {sql.least}({number}, COALESCE((
-                    SELECT CAST(outcome AS BIGINT)
-                        + ({sql.now} + {FORGET_MS} - deadline) / {number}
-                    FROM audiocache_lease WHERE name = {mark}), {number}))
-            ), place(number) AS (
-                SELECT 0 UNION ALL
-                SELECT number + 1 FROM place, known WHERE number + 1 < known.allowed
-            )
-            INSERT INTO audiocache_lease (name, owner, deadline, outcome)
-            SELECT {text} || number, {text}, known.now + {number}, '' FROM place, known
-            WHERE known.allowed > 0 AND NOT EXISTS (
-                SELECT 1 FROM audiocache_lease AS held
-                WHERE held.name = {text} || number AND held.deadline > known.now)
-            ORDER BY number LIMIT 1
-            ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, deadline = excluded.deadline
-            WHERE audiocache_lease.deadline <= {sql.now}
-            RETURNING name"""
+        mark, number = sql.mark, f"CAST({sql.mark} AS BIGINT)"
+        self._take = _take(sql)
         self._give_back = (
             f"DELETE FROM audiocache_lease WHERE owner = {mark} AND name LIKE {mark} RETURNING name"
         )
@@ -72,3 +54,27 @@ class SqlPlaces(PlaceStore):
         """Until the pause's end."""
         rows = self._database.query(self._paused, [f"pause:{name}"])
         return max(0, rows[0][0]) if rows else 0
+
+
+def _take(sql: Dialect) -> str:
+    """The first number that is free below the limit, or what that was narrowed to."""
+    mark, number, text = sql.mark, f"CAST({sql.mark} AS BIGINT)", f"CAST({sql.mark} AS TEXT)"
+    return f"""
+        WITH RECURSIVE known(now, allowed) AS (
+            SELECT {sql.now}, {sql.least}({number}, COALESCE((
+                SELECT CAST(outcome AS BIGINT)
+                    + ({sql.now} + {FORGET_MS} - deadline) / {number}
+                FROM audiocache_lease WHERE name = {mark}), {number}))
+        ), place(number) AS (
+            SELECT 0 UNION ALL
+            SELECT number + 1 FROM place, known WHERE number + 1 < known.allowed
+        )
+        INSERT INTO audiocache_lease (name, owner, deadline, outcome)
+        SELECT {text} || number, {text}, known.now + {number}, '' FROM place, known
+        WHERE known.allowed > 0 AND NOT EXISTS (
+            SELECT 1 FROM audiocache_lease AS held
+            WHERE held.name = {text} || number AND held.deadline > known.now)
+        ORDER BY number LIMIT 1
+        ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, deadline = excluded.deadline
+        WHERE audiocache_lease.deadline <= {sql.now}
+        RETURNING name"""

@@ -98,7 +98,7 @@ def test_sixteen_threads_never_hold_more(store: PlaceStore, name: str) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(work, range(16))) > 3
-    assert most == 3
+    assert most <= 3
 
 
 class TestPlaces:

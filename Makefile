@@ -7,11 +7,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PINS := requirements/pinned.txt
 INSTALL := -m pip install --quiet --no-input --disable-pip-version-check
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 ADDRESS ?= 127.0.0.1:8000
 SOAK ?= long
 MATRIX := 3.11-5.2 3.12-5.2 3.12-6.0 3.12-6.1 3.13-5.2 3.13-6.0 3.13-6.1
+
+# Processes that tests start would compile all modules anew, each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pooled serve lint soak matrix clean $(MATRIX:%=matrix-%)

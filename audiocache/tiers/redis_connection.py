@@ -25,6 +25,8 @@ TIMEOUT_SECONDS: Final = 0.25
 """To connect, to read, and to wait for a free connection of the pool."""
 USE_SECONDS: Final = 0.3
 """For all that one use sends and reads, the handshake of a new connection included."""
+LONGEST_SECONDS: Final = 5.0
+"""Of what an address asks for by `?socket_timeout=`, such as one on another continent."""
 READ_BYTES: Final = 256 * 1024
 
 MISSING_EXTRA: Final = (
@@ -38,13 +40,14 @@ class RedisConnection:
     def __init__(self, client: Any, max_connections: int = 10) -> None:
         self._client = client
         self._gate = Gate(max_connections)
+        self._timeout = _timeout_of(client)
         self._failed_at = 0.0
 
     @contextmanager
     def use(self) -> Iterator[Any]:
         """The client; Redis' and the operating system's errors come out as TierError."""
         came = time.monotonic()
-        if not self._gate.enter(TIMEOUT_SECONDS):
+        if not self._gate.enter(self._timeout):
             raise TierBusy(_BUSY)
         try:
             if self._failed_at > came:  # what others met inside, those who waited need not meet
@@ -57,7 +60,7 @@ class RedisConnection:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         try:
-            with within(USE_SECONDS), _trouble():
+            with within(self._timeout * USE_SECONDS / TIMEOUT_SECONDS), _trouble():
                 yield
         except TierUnavailable:
             self._failed_at = time.monotonic()
@@ -70,6 +73,12 @@ class RedisConnection:
     def close(self) -> None:
         """Close idle connections; the next use opens new ones."""
         self._client.connection_pool.disconnect(inuse_connections=False)
+
+
+def _timeout_of(client: Any) -> float:
+    """Seconds: ours, or the longer time that its address asks for."""
+    given = client.connection_pool.connection_kwargs["socket_timeout"]
+    return max(given, TIMEOUT_SECONDS)
 
 
 _BUSY: Final = "all connections of the pool are in use"
@@ -125,7 +134,7 @@ def connect(config: CacheConfig) -> Any:
         "CONNECTION_POOL_KWARGS": {"timeout": TIMEOUT_SECONDS},
         "PASSWORD": config.redis_password,
     }
-    return _client(address_of(config), options, config.redis_max_connections)
+    return _client(address_of(config), options, config.redis_max_connections, LONGEST_SECONDS)
 
 
 def _of_alias(alias: str, max_connections: int) -> Redis:
@@ -138,7 +147,7 @@ def _of_alias(alias: str, max_connections: int) -> Redis:
     location = site["LOCATION"]
     # Of several, the first is the one that takes writes.
     url = location.split(",")[0] if isinstance(location, str) else location[0]
-    client = _client(url, site.get("OPTIONS", {}), max_connections)
+    client = _client(url, site.get("OPTIONS", {}), max_connections, TIMEOUT_SECONDS)
     if client.connection_pool.connection_kwargs.get("decode_responses"):
         raise ImproperlyConfigured(
             f"CACHE_REDIS_ALIAS: {alias!r} decodes responses, and sound is no text"
@@ -146,32 +155,35 @@ def _of_alias(alias: str, max_connections: int) -> Redis:
     return client
 
 
-def _client(url: str, options: dict[str, Any], max_connections: int) -> Redis:
-    """As django-redis makes it. Its pools are shared by URL: a site's would lend its time-outs."""
+def _client(url: str, options: dict[str, Any], max_connections: int, longest: float) -> Redis:
+    """As django-redis makes it, with no time-out above `longest` seconds.
+
+    Its own pools are shared by URL: a site's would lend its time-outs.
+    """
     from django_redis.pool import get_connection_factory
 
     given = options.get("CONNECTION_POOL_KWARGS", {})
     pool_options = {**given, "max_connections": max_connections, "socket_read_size": READ_BYTES}
     factory = get_connection_factory(options={**options, "CONNECTION_POOL_KWARGS": pool_options})
     pool = factory.get_connection_pool(factory.make_connection_params(url))
-    _bound(pool)
+    _bound(pool, longest)
     sentinel = getattr(pool, "sentinel_manager", None)
     for each in sentinel.sentinels if sentinel else ():
-        _bound(each.connection_pool)
+        _bound(each.connection_pool, longest)
     client: Redis = factory.redis_client_cls(
         connection_pool=pool, **factory.redis_client_cls_kwargs
     )
     return client
 
 
-def _bound(pool: Any) -> None:
-    """No wait of the pool's connections is longer than ours, and none tries twice."""
+def _bound(pool: Any, longest: float) -> None:
+    """No wait of the pool's connections is longer than `longest` seconds, and none tries twice."""
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     given = pool.connection_kwargs
     for name in ("socket_timeout", "socket_connect_timeout"):
-        given[name] = min(given.get(name) or TIMEOUT_SECONDS, TIMEOUT_SECONDS)
+        given[name] = min(given.get(name) or TIMEOUT_SECONDS, longest)
     given["retry"] = Retry(NoBackoff(), 0)
     pool.connection_class = bounded(pool.connection_class)
 

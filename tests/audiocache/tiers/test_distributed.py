@@ -749,7 +749,7 @@ def test_the_connection_of_a_caches_alias_is_used_with_keys_and_bytes_of_ours(
 def test_an_alias_whose_connection_decodes_is_a_wrong_setting(settings: Settings) -> None:
     alias = {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"{settings.TEST_REDIS_URL}?client_name=decodes",  # a pool by itself
+        "LOCATION": f"{settings.TEST_REDIS_URL}&client_name=decodes",  # a pool by itself
         "OPTIONS": {"CONNECTION_POOL_KWARGS": {"decode_responses": True}},
     }
     with (

@@ -15,7 +15,13 @@ from pytest_django import Settings
 
 from audiocache.conf import CacheConfig
 from audiocache.exceptions import TierError, TierUnavailable
-from audiocache.tiers.redis_connection import TIMEOUT_SECONDS, USE_SECONDS, connect
+from audiocache.tiers.redis_connection import (
+    LONGEST_SECONDS,
+    TIMEOUT_SECONDS,
+    USE_SECONDS,
+    RedisConnection,
+    connect,
+)
 from audiocache.tiers.redis_socket import BoundedSocket, within
 from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import NewTier
@@ -152,9 +158,10 @@ def test_an_answer_that_came_while_the_thread_did_not_run_is_taken(
 
 
 def site_cache(settings: Settings, **options: Any) -> dict[str, Any]:
+    server = settings.TEST_REDIS_URL.partition("?")[0]
     alias = {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": [f"{settings.TEST_REDIS_URL}?client_name=site", "redis://replica:1"],
+        "LOCATION": [f"{server}?client_name=site", "redis://replica:1"],
         "OPTIONS": options,
     }
     return {**settings.CACHES, "site": alias}
@@ -185,6 +192,25 @@ def test_a_sites_cache_lends_its_server_and_not_its_waits(
     assert waits_of(pool) == expected
     assert (pool.max_connections, theirs.max_connections) == (3, 100)
     assert pool.connection_kwargs["client_name"] == "site"
+
+
+@pytest.mark.parametrize(("asked", "given"), [("1.5", 1.5), ("60", LONGEST_SECONDS), ("0.1", 0.1)])
+def test_an_address_far_away_may_ask_for_longer_waits(asked: str, given: float) -> None:
+    config = CacheConfig(redis_url=f"redis://127.0.0.1:1/0?socket_timeout={asked}")
+    assert waits_of(connect(config).connection_pool) == (given, TIMEOUT_SECONDS, 0)
+
+
+@pytest.mark.parametrize(("query", "least"), [("", 0.25), ("?socket_timeout=0.8", 0.8)])
+def test_a_silent_server_holds_a_caller_as_long_as_its_address_says(
+    query: str, least: float
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0{query}"
+        connection = RedisConnection(connect(CacheConfig(redis_url=url)))
+        began = time.monotonic()
+        with pytest.raises(TierUnavailable), connection.use() as client:
+            client.get("key")
+    assert least <= time.monotonic() - began < least + 1
 
 
 def test_sentinels_hold_a_caller_no_longer_than_redis(settings: Settings) -> None:

@@ -77,7 +77,7 @@ class RedisConnection:
 
 def _timeout_of(client: Any) -> float:
     """Seconds: ours, or the longer time that its address asks for."""
-    given = client.connection_pool.connection_kwargs["socket_timeout"]
+    given: float = client.connection_pool.connection_kwargs["socket_timeout"]
     return max(given, TIMEOUT_SECONDS)
 
 

@@ -15,7 +15,7 @@ app.autodiscover_tasks()
 
 @app.on_after_configure.connect
 def make_folders(sender: Celery, **_: Any) -> None:
-    """Neither the filesystem broker nor beat nor the result database makes its folder."""
+    """Neither the filesystem broker nor beat makes its folder."""
     folders = [Path(sender.conf.beat_schedule_filename).parent]
     folders += sender.conf.broker_transport_options.values()
     for folder in folders:

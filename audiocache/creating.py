@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -100,6 +100,10 @@ class CreatingVerbs(TextVerbs):
     def look_again(self, clip: Clip) -> AudioEntry | None:
         """An entry that another stored since the look-up; counts nothing."""
         return self.ladder.peek(clip)
+
+    def look_for_any(self, keys: Sequence[str]) -> AudioEntry | None:
+        """The first of them that is in a tier; counts nothing."""
+        return self.ladder.peek_any(keys)
 
     def store_made(self, clip: Clip, recording: Recording, mark: Mark) -> tuple[AudioEntry, int]:
         """Store what was made on a miss, unless it was removed since the mark.

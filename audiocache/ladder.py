@@ -117,6 +117,15 @@ class Ladder(Storing):
                     return entry._replace(key=clip.key)
         return None
 
+    def peek_any(self, keys: Sequence[str]) -> AudioEntry | None:
+        """The first of them that is fresh, from the first tier that has one; see `peek`."""
+        for _, rung in self.askable():
+            held = rung.attempt("get", lambda tier: tier.get_many(keys)) or {}
+            for key in keys:
+                if key in held and held[key].expires > self._clock():
+                    return held[key]
+        return None
+
     def has(self, clip: Clip) -> bool:
         """Is a fresh entry in any tier? Counts nothing, fills nothing."""
         now = self._clock()

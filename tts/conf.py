@@ -132,6 +132,8 @@ class TTSConfig(Config):
     """After a stale clip the provider is not asked for it again for so long."""
     cache_only: bool = setting(False, flag)
     """No provider is called: what is in no tier is NotCached."""
+    pay_for_each_format: bool = setting(False, flag)
+    """Without PyAV, which makes formats of one another: is another format paid for again?"""
     voice_revision: str | None = setting(None, _name)
     """Changed by hand when a voice was trained anew: clips of the earlier one are left."""
     options: dict[str, Any] = setting(None, _options)  # noqa: RUF009 - a field, frozen
@@ -183,7 +185,7 @@ class TTSConfig(Config):
         """A fallback's configuration, with what holds for the whole service from this one."""
         given = {"api_key": fallback.api_key} if fallback.api_key else {}
         key = _vendor_key({"provider": fallback.provider}) | given
-        shared = ("timeout", "enabled", "cache_only", "stale_seconds")
+        shared = ("timeout", "enabled", "cache_only", "stale_seconds", "pay_for_each_format")
         limits = ("quarantine_max_clips", "quarantine_max_mb")
         ours = {name: getattr(self, name) for name in (*shared, *limits)}
         return dataclasses.replace(fallback, **ours, **key)

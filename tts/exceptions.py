@@ -16,6 +16,7 @@ TTSError
         ├── WrongKey         the key is missing, wrong or lacks a permission
         ├── ContentRefused   the provider will not speak this content
         ├── RequestRefused   it finds the request wrong (any other HTTP 4xx)
+        │   └── FormatNotMade  the clip is there in another format, and PyAV is missing
         ├── NotAudio         it answered, but not with the sound that was asked for
         │   └── CutAnswer    the connection broke within its answer
         └── BreakerOpen      it failed lately and is not asked now; says why and how long
@@ -121,6 +122,10 @@ class ContentRefused(FinalError):
 
 class RequestRefused(FinalError):
     """The provider finds the request wrong."""
+
+
+class FormatNotMade(RequestRefused):
+    """The clip is there in another format, and what would make this one of it is not installed."""
 
 
 class NotAudio(FinalError):

@@ -10,6 +10,7 @@ from tts.exceptions import InvalidSpeechRequest
 from tts.formats import codec_of, format_for
 from tts.providers.base import Provider
 from tts.speech import SpeechRequest
+from tts.transcoding import is_made_here
 
 GIVEN_UP: Final = ("language", "speed", "instructions", "voice", "model")
 """What falls to the other provider's default where it cannot honour it."""
@@ -71,10 +72,12 @@ def _format(
     wanted = complete.audio_format or ""
     asked = request.audio_format or first.config.format
     found = wanted if wanted in other.formats else format_for(codec_of(wanted), other.formats)
-    if asked and found is None:
-        formats = ", ".join(other.formats)
-        raise InvalidSpeechRequest("audio_format", f"must be one of {formats}, not {wanted!r}")
-    return found
+    if found or not asked:
+        return found
+    if is_made_here(codec := codec_of(wanted)):
+        return codec
+    formats = ", ".join(other.formats)
+    raise InvalidSpeechRequest("audio_format", f"must be one of {formats}, not {wanted!r}")
 
 
 def _check_rate(complete: SpeechRequest, found: SpeechRequest) -> None:

@@ -23,6 +23,7 @@ from tts.prepared import Prepared, PreparedRequests
 from tts.providers.base import Provider
 from tts.quarantine import Limits
 from tts.relay import Relay
+from tts.renditions import Renditions, rendition
 from tts.sharing import sharing_of
 from tts.speech import SpeechRequest
 
@@ -58,6 +59,11 @@ class Speaker(ABC):
     def limits(self) -> CallLimits:
         """How many calls the provider gets at once, from all processes."""
         return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
+
+    @cached_property
+    def renditions(self) -> Renditions:
+        """Its formats, made of one another."""
+        return Renditions(self.provider, self.config, self.cache)
 
     @cached_property
     def sharing(self) -> Sharing:
@@ -113,7 +119,23 @@ class Speaker(ABC):
             raise too_late(seconds) from None
 
     def make(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
-        """Ask the provider, unless its answer was refused lately; on a thread of ours.
+        """Of a clip that is there in another format; else it is paid for. On a thread of ours."""
+        made = self.renditions.found(prepared)
+        if made is not None:
+            return made
+        paid = self.renditions.paid(prepared)
+        if paid is prepared:
+            return self._pay(prepared, broadcast)
+        return rendition(self._stored(paid), paid.request, prepared.request)
+
+    def _stored(self, paid: Prepared) -> AudioEntry:
+        mark = self.cache.removal_mark()
+        entry = self.cache.entry(paid.clip, self._pay(paid))
+        self.cache.keep(entry, mark)
+        return entry
+
+    def _pay(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
+        """Ask the provider, unless its answer was refused lately.
 
         Its time begins now, however long this waited for a thread.
         """

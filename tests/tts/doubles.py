@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from audiocache.entries import Recording
 from tts.conf import TTSConfig
@@ -18,7 +19,7 @@ class StubProvider(ToneProvider):
 
     name = "stub"
     remote = True
-    formats = ("wav", "pcm", "mp3")
+    formats: ClassVar[tuple[str, ...]] = ("wav", "pcm", "mp3")
 
     def __init__(self, config: TTSConfig) -> None:
         super().__init__(config)

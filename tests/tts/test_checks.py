@@ -29,7 +29,7 @@ def _no_debug(settings: Any) -> None:
         ({"PROVIDER": "nobody"}, ["tts.E003"], "espeak.*openai.*tone"),
         ({"PROVIDER": "no.such.Module"}, ["tts.E003"], "dotted path"),
         ({"PROVIDER": "tone", "VOICE": "altos"}, ["tts.E005"], "TTS_VOICE.*alto"),
-        ({"PROVIDER": "tone", "FORMAT": "mp3"}, ["tts.E005"], "TTS_FORMAT.*wav, pcm"),
+        ({"PROVIDER": "tone", "FORMAT": "vorbis"}, ["tts.E005"], "TTS_FORMAT.*wav, pcm"),
         ({"PROVIDER": "tone", "OPTIONS": {"x": 1}}, ["tts.E005"], "TTS_OPTIONS"),
         ({"PROVIDER": "espeak", "LANGUAGE": "qq"}, ["tts.E005"], "TTS_LANGUAGE"),
         ({"PROVIDER": "tone", "TIMEOUT": 1}, ["tts.W001"], "TTS_TIMEOUT"),
@@ -55,7 +55,11 @@ def _no_debug(settings: Any) -> None:
             "TTS_FALLBACKS, 2 .elevenlabs.: TTS_API_KEY",
         ),
         ({"API_KEY": "k", "FALLBACKS": ["espeak"]}, [], ""),
-        ({"API_KEY": "k", "FORMAT": "mp3", "FALLBACKS": ["espeak"]}, ["tts.W002"], "audio_format"),
+        (
+            {"API_KEY": "k", "FORMAT": "ulaw_8000", "FALLBACKS": ["espeak"]},
+            ["tts.W002"],
+            "audio_format",
+        ),
         (
             {"API_KEY": "k", "FALLBACKS": [{"PROVIDER": "elevenlabs", "API_KEY": "another"}]},
             [],

@@ -24,6 +24,7 @@ from tts.conf import TTSConfig
 from tts.deadline import Deadline
 from tts.providers import fields
 from tts.speech import SpeechRequest
+from tts.transcoding import is_made_here
 
 Take = Callable[[bytes], object]
 """Is given the next bytes of a sound."""
@@ -160,8 +161,10 @@ class Provider(ABC):
         return fields.one_of("model", model, known) if known and model else model
 
     def complete_format(self, request: SpeechRequest) -> str:
-        """The audio format."""
+        """The audio format: one of the provider's, or one that can be made of those."""
         wanted = fields.first(request.audio_format, self.config.format, self.default_format)
+        if is_made_here(wanted):
+            return str(wanted)
         return fields.one_of("audio_format", wanted, self.formats)
 
     def complete_speed(self, request: SpeechRequest) -> float:

@@ -1,0 +1,157 @@
+"""Another format of a sound, made with PyAV (the extra `audio`) instead of paid for."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from tts.decoding import can_decode
+from tts.wav import wav_of
+
+MADE: Final = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+"""What can be made of any sound."""
+RATES: Final = (8000, 16_000, 22_050, 24_000, 44_100, 48_000)
+NAMES: Final = (*MADE, *(f"{bare}_{rate}" for bare in ("wav", "pcm") for rate in RATES))
+"""The formats that can be asked for although the provider does not speak them."""
+
+RATE: Final = 24_000
+"""Hz of what names no rate: that of speech models, which opus takes too."""
+LOSSLESS: Final = frozenset({"wav", "pcm", "flac"})
+
+_READERS: Final = {
+    "mp3": "mp3", "opus": "ogg", "vorbis": "ogg", "aac": "aac", "flac": "flac", "wav": "wav",
+    "pcm": "s16le", "ulaw": "mulaw", "alaw": "alaw",
+}  # fmt: skip
+"""FFmpeg's demuxer by codec. Named, so that it tries no other: some open files and addresses."""
+_BARE: Final = frozenset({"pcm", "ulaw", "alaw"})
+"""Samples without a header, which say no rate."""
+
+_WRITERS: Final = {
+    "mp3": ("mp3", "libmp3lame"),
+    "opus": ("ogg", "libopus"),
+    "aac": ("adts", "aac"),
+    "flac": ("flac", "flac"),
+}
+"""FFmpeg's muxer and encoder by codec; samples need neither."""
+_KBPS: Final = {"mp3": 64, "opus": 32, "aac": 64}
+"""For one voice, where the format names none."""
+_OPUS_RATES: Final = (8000, 12_000, 16_000, 24_000, 48_000)
+_NAME: Final = re.compile(r"([a-z0-9]+)(?:_(\d{4,6})(?:_(\d{1,3}))?)?")
+
+
+class CannotTranscode(ValueError):
+    """What is to be transcoded is no sound, or not of the format that it is said to be."""
+
+
+class Shape(NamedTuple):
+    """What the name of a format says."""
+
+    codec: str
+    rate: int | None
+    """Hz."""
+    kbps: int | None
+
+    @property
+    def lossless(self) -> bool:
+        """Is every sample as it was made?"""
+        return self.codec in LOSSLESS
+
+
+def shape_of(audio_format: str, sample_rate: int | None = None) -> Shape:
+    """Of `mp3_44100_128`, or of a bare `pcm` and the rate that a request names.
+
+    What else a name says, such as `wav_ulaw`, is a codec that is not known here.
+    """
+    name = _NAME.fullmatch(audio_format)
+    if name is None:
+        return Shape(audio_format, None, None)
+    codec, rate, kbps = name.groups()
+    return Shape(codec, int(rate) if rate else sample_rate, int(kbps) if kbps else None)
+
+
+def is_made_here(name: object) -> bool:
+    """Can it be asked for of any provider?"""
+    return name in NAMES and can_decode()
+
+
+def is_good_for(source: Shape, wanted: Shape) -> bool:
+    """Does the source hold as much as is wanted, as far as their names say?"""
+    if source.codec not in _READERS or (source.codec in _BARE and source.rate is None):
+        return False
+    if source.rate and wanted.rate and source.rate < wanted.rate:
+        return False
+    return source.lossless or not (source.kbps and wanted.kbps and source.kbps < wanted.kbps)
+
+
+def transcoded(audio: bytes, source: Shape, wanted: Shape) -> bytes:
+    """The same sound, mono, in another format. Raises CannotTranscode."""
+    from av.error import FFmpegError
+
+    try:
+        with _opened(audio, source) as file:
+            return _written(file, source, wanted)
+    except (FFmpegError, IndexError) as error:  # it has no sound at all
+        raise CannotTranscode(f"not to be read as {source.codec}") from error
+
+
+def _written(file: Any, source: Shape, wanted: Shape) -> bytes:
+    rate = wanted.rate or source.rate or file.streams.audio[0].rate or RATE
+    if wanted.codec in _WRITERS:
+        rate = _taken(wanted, rate)
+        return _encoded(_frames(file, rate), wanted, rate)
+    samples = b"".join(_samples(frame) for frame in _frames(file, rate))
+    return wav_of(samples, rate) if wanted.codec == "wav" else samples
+
+
+def _taken(wanted: Shape, rate: int) -> int:
+    """Opus knows five rates."""
+    return rate if wanted.codec != "opus" or rate in _OPUS_RATES else max(_OPUS_RATES)
+
+
+def _opened(audio: bytes, source: Shape) -> Any:
+    import av
+
+    options = {"sample_rate": str(source.rate), "ch_layout": "mono"}
+    return av.open(
+        io.BytesIO(audio),
+        "r",
+        format=_READERS[source.codec],
+        options=options if source.codec in _BARE else {},
+        metadata_errors="ignore",
+    )
+
+
+def _frames(file: Any, rate: int) -> Iterator[Any]:
+    """16-bit mono, at the rate."""
+    from av.audio.resampler import AudioResampler
+
+    resampler = AudioResampler(format="s16", layout="mono", rate=rate)
+    heard = False
+    for frame in file.decode(audio=0):
+        heard = True
+        yield from resampler.resample(frame)
+    if not heard:
+        raise CannotTranscode("there is no sound in it")
+    yield from resampler.resample(None)
+
+
+def _samples(frame: Any) -> bytes:
+    """A plane may be longer than its samples."""
+    return bytes(frame.planes[0])[: 2 * frame.samples]
+
+
+def _encoded(frames: Iterator[Any], wanted: Shape, rate: int) -> bytes:
+    import av
+
+    muxer, encoder = _WRITERS[wanted.codec]
+    target = io.BytesIO()
+    with av.open(target, "w", format=muxer) as file:
+        stream: Any = file.add_stream(encoder, rate=rate, layout="mono")
+        if kbps := wanted.kbps or _KBPS.get(wanted.codec):
+            stream.bit_rate = 1000 * kbps
+        for frame in frames:
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return target.getvalue()

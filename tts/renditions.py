@@ -52,7 +52,7 @@ class Renditions:
 
     def paid(self, prepared: Prepared) -> Prepared:
         """What the provider is asked for: the clip itself, else the one that it is made from."""
-        if prepared.request.audio_format in self._provider.formats:
+        if self._provider.speaks(prepared.request.audio_format or ""):
             return prepared
         return _in_format(prepared, self._provider.native_format)
 

@@ -60,6 +60,10 @@ class StandInProvider(Base):
         wish = dataclasses.replace(request, provider=None, audio_format=codec)
         return super().complete(wish).completed(audio_format=label)
 
+    def speaks(self, audio_format: str) -> bool:
+        """Whatever stands behind the codec."""
+        return audio_format.partition("_")[0] in self.formats
+
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """Any option, whatever its name."""
         return {**self.config.options, **request.options}

@@ -111,6 +111,10 @@ class Provider(ABC):
         """The models to choose from; empty when they are not known beforehand."""
         return []
 
+    def speaks(self, audio_format: str) -> bool:
+        """Is it one of the provider's own formats? Others are made of its native one."""
+        return audio_format in self.formats
+
     # First step
 
     def complete(self, request: SpeechRequest) -> SpeechRequest:

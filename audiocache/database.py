@@ -33,7 +33,7 @@ PRAGMA secure_delete=OFF;
 PRAGMA journal_size_limit=67108864;
 PRAGMA cache_size=-8192;
 """
-SQLITE_OPTIONS: Final = {"init_command": PRAGMAS, "transaction_mode": "IMMEDIATE", "timeout": 1.5}
+SQLITE_OPTIONS: Final = {"init_command": PRAGMAS, "transaction_mode": "IMMEDIATE", "timeout": 0.8}
 """Seconds of waiting for another writer, for callers do not wait longer (law 3); who migrates or
 imports does: see `own_file.patient`.
 """

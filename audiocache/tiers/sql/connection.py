@@ -17,8 +17,14 @@ from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from audiocache import inherited, own_file
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
-from audiocache.pulse import pulse
-from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
+from audiocache.tiers.sql import patience
+from audiocache.tiers.sql.trouble import (
+    CAUGHT,
+    is_locked_file,
+    is_of_a_value,
+    is_undecodable,
+    trouble_of,
+)
 from audiocache.tiers.sql.waiting import bound_waits
 
 TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
@@ -27,10 +33,6 @@ TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout
 Sent in one message with the statement they are for: that makes the two one transaction, so
 it costs no round trip and, behind pgbouncer, nothing stays in a session that others get.
 """
-
-
-PULSE_WAIT_MS: Final = 500
-"""For a writer's turn on SQLite, on the pulse: leases and waiting callers are behind."""
 
 
 class OwnConnection:
@@ -95,13 +97,18 @@ class OwnConnection:
         try:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
-                _open(connection)
-                if connection.vendor == "postgresql":
-                    bound_waits(connection.connection)
+                if connection.connection is None:
+                    patience.open_(connection)
                 with connection.wrap_database_errors:
+                    _bound(connection)
                     yield connection
+            if not reading:
+                patience.wrote(self.alias)
         except CAUGHT as error:
-            if not is_of_a_value(error):
+            if is_locked_file(error):
+                patience.waited_in_vain(self.alias)
+                own_file.notice_loss(self.alias)
+            elif not is_of_a_value(error):
                 self._recover(connection)
             # Without the driver's error, which a traceback in a log would quote.
             raise trouble_of(error, reading=reading) from None
@@ -120,13 +127,11 @@ class OwnConnection:
         own_file.unprepare(self.alias)
 
 
-def _open(connection: BaseDatabaseWrapper) -> None:
-    if connection.connection is not None:
-        return
-    connection.ensure_connection()
-    if connection.vendor == "sqlite" and pulse.is_here():
-        with connection.wrap_database_errors:
-            _execute(connection, f"PRAGMA busy_timeout={PULSE_WAIT_MS}", ())
+def _bound(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor == "postgresql":
+        bound_waits(connection.connection)
+    elif connection.vendor == "sqlite":
+        patience.bound(connection)
 
 
 def _execute(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> Any:

@@ -38,13 +38,16 @@ SQLITE_OPTIONS: Final = {"init_command": PRAGMAS, "transaction_mode": "IMMEDIATE
 imports does: see `own_file.patient`.
 """
 POSTGRESQL_OPTIONS: Final = {
+    "server_side_binding": True,
     "connect_timeout": 2,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": 5000,
 }
-"""For libpq, so that callers do not wait on a server that is gone (law 3): seconds, but the last,
+"""That no statement has a text in it (law 11), also where Django makes it.
+
+For libpq, so that callers do not wait on a server that is gone (law 3): seconds, but the last,
 which is ms. All are the client's own; behind pgbouncer the server never hears of them.
 """
 KEEP_OPEN: Final = {"CONN_MAX_AGE": None, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True}

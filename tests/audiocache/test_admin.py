@@ -554,6 +554,17 @@ def test_extend_revives_from_now_and_leaves_what_has_no_end(boss: Client, alias:
     post_action(boss, "pin", 999_999)
 
 
+def test_extend_by_a_life_of_months(boss: Client, alias: str, settings: Any) -> None:
+    """In ms it is a number of more than four bytes."""
+    settings.AUDIOCACHE = {**settings.AUDIOCACHE, "TTL_HOURS": 2000, "STALE_IF_ERROR_HOURS": 1000}
+    fill(1)
+    [entry] = AudioCacheEntry.objects.all()
+    post_action(boss, "extend", entry.pk)
+    extended = AudioCacheEntry.objects.get()
+    assert extended.expires >= now_ms() + 1999 * HOUR
+    assert extended.keep_until == extended.expires + 1000 * HOUR
+
+
 def test_extend_is_for_ever_when_the_configured_life_is(
     boss: Client, alias: str, settings: Any
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,6 +18,7 @@ from audiocache import inherited, own_file
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
 from audiocache.tiers.sql import patience
+from audiocache.tiers.sql.sending import send, send_many
 from audiocache.tiers.sql.trouble import (
     CAUGHT,
     is_locked_file,
@@ -26,13 +27,6 @@ from audiocache.tiers.sql.trouble import (
     trouble_of,
 )
 from audiocache.tiers.sql.waiting import bound_waits
-
-TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
-"""For PostgreSQL, in ms, so that no locked row or slow disk holds a caller (law 3).
-
-Sent in one message with the statement they are for: that makes the two one transaction, so
-it costs no round trip and, behind pgbouncer, nothing stays in a session that others get.
-"""
 
 
 class OwnConnection:
@@ -60,7 +54,7 @@ class OwnConnection:
         reading = sql.startswith("SELECT")
         with self._trouble(reading=reading) as connection:
             try:
-                return _rows(_execute(connection, sql, values))
+                return send(connection, sql, values)
             except Exception as error:
                 if not (reading and is_undecodable(error)):
                     raise
@@ -69,15 +63,12 @@ class OwnConnection:
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """A statement that returns nothing."""
         with self._trouble() as connection:
-            _execute(connection, sql, values)
+            send(connection, sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """A statement for each row, in one transaction."""
         with self.transaction(), self._trouble() as connection:
-            cursor = connection.connection.cursor()
-            if connection.vendor == "postgresql":
-                cursor.execute(TIME_LIMITS)
-            cursor.executemany(sql, rows)
+            send_many(connection, sql, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -134,27 +125,6 @@ def _bound(connection: BaseDatabaseWrapper) -> None:
         patience.bound(connection)
 
 
-def _execute(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> Any:
-    """A cursor behind the statement."""
-    cursor = connection.connection.cursor()
-    if connection.vendor == "postgresql" and _takes_several(connection):
-        sql = f"{TIME_LIMITS}; {sql}"
-    cursor.execute(sql, values)
-    return cursor
-
-
-def _takes_several(connection: BaseDatabaseWrapper) -> bool:
-    """Only where the driver puts the values in: the server prepares one statement at a time."""
-    return not connection.settings_dict["OPTIONS"].get("server_side_binding")
-
-
-def _rows(cursor: Any) -> list[Any]:
-    # psycopg has a result for each statement, psycopg2 and SQLite that of the last.
-    while cursor.description is None and cursor.nextset():
-        pass
-    return cursor.fetchall()  # type: ignore[no-any-return]
-
-
 def _rows_with_damage(
     connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]
 ) -> list[Any]:
@@ -162,7 +132,7 @@ def _rows_with_damage(
     raw = connection.connection
     before, raw.text_factory = raw.text_factory, _text_with_damage
     try:
-        return _rows(_execute(connection, sql, values))
+        return send(connection, sql, values)
     finally:
         raw.text_factory = before
 

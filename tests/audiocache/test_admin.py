@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -30,6 +29,7 @@ from audiocache.models import AudioCacheEntry
 from audiocache.pulse import pulse
 from audiocache.rows import checksum
 from audiocache.tiers.sql.base import Dialect
+from tests.people import staff, superuser
 from tests.settings import TEST_REDIS_URL
 
 LIST = "/admin/audiocache/audiocacheentry/"
@@ -64,25 +64,13 @@ def cache(alias: str) -> MultiTierAudioCache:
 
 @pytest.fixture
 def boss(alias: str) -> Client:
-    return client_of(User.objects.create_superuser("boss"))
+    return superuser()
 
 
 @pytest.fixture
 def reader(alias: str) -> Client:
     """May look, and may not see texts."""
     return staff("view_audiocacheentry")
-
-
-def client_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def staff(*codenames: str) -> Client:
-    user = User.objects.create_user(f"staff-{uuid4().hex[:6]}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    return client_of(user)
 
 
 def row(key: str) -> AudioCacheEntry:

@@ -16,11 +16,10 @@ from audiocache.entries import (
     Forever,
     Life,
     Recording,
-    as_audio,
-    as_tags,
     entry_of,
     life_from,
 )
+from audiocache.fields import as_audio, as_tags
 from audiocache.keys import clip_of
 from tests.factories import HOUR, NOW, entry
 

@@ -61,6 +61,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 @pytest.mark.parametrize(
     "before",
     [HINTS, CONTINUE, CONTINUE + HINTS + HINTS, b"HTTP/1.1 102 Processing\r\n\r\n" * MAX_INTERIM],
+    ids=["hints", "continue", "several", "many"],
 )
 def test_what_announces_an_answer_is_no_answer(wire: Wire, server: Server, before: bytes) -> None:
     server.next.append(misbehaving.raw(before + ANSWER))

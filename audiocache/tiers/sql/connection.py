@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
 from audiocache import inherited, own_file
+from audiocache.database import is_of_tests
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
 from audiocache.tiers.sql import patience
@@ -35,6 +35,7 @@ class OwnConnection:
     def __init__(self, alias: str, limits: Limits | None = None) -> None:
         self.alias = alias
         self._limits = limits
+        self._was_test = False
         inherited.keep_apart(alias)
 
     @property
@@ -45,9 +46,12 @@ class OwnConnection:
     @property
     def is_test(self) -> bool:
         """Is it the database of a test run, which is dropped at its end?"""
-        settings = self.wrapper.settings_dict
-        name, given = str(settings["NAME"]), settings.get("TEST", {}).get("NAME")
-        return name == str(given) or TEST_DATABASE_PREFIX in name
+        return is_of_tests(self.wrapper.settings_dict)
+
+    @property
+    def outlived_its_tests(self) -> bool:
+        """Is the test run over whose database it was? What was counted there is not the site's."""
+        return self._was_test and not self.is_test
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows that a statement returns."""
@@ -88,7 +92,10 @@ class OwnConnection:
         try:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
+                if "cursor" in vars(connection):
+                    _ask_for_leave(connection)
                 if connection.connection is None:
+                    self._was_test = self._was_test or self.is_test
                     patience.open_(connection)
                 with connection.wrap_database_errors:
                     _bound(connection)
@@ -116,6 +123,14 @@ class OwnConnection:
             connection.close()
         own_file.notice_loss(self.alias)
         own_file.unprepare(self.alias)
+
+
+def _ask_for_leave(connection: BaseDatabaseWrapper) -> None:
+    """Django's TestCase forbids a database by another `cursor`; we would go on without one.
+
+    Raises its error, which says what to declare.
+    """
+    connection.cursor().close()
 
 
 def _bound(connection: BaseDatabaseWrapper) -> None:

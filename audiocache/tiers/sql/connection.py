@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audiocache import inherited, own_file
 from audiocache.database import is_of_tests
+from audiocache.exceptions import TierUnavailable
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
 from audiocache.tiers.sql import patience
@@ -82,46 +83,58 @@ class OwnConnection:
 
     def release(self) -> None:
         """Close this thread's connection; its next use opens another."""
+        if self.alias not in connections.databases:
+            return
         own_file.notice_loss(self.alias)
         if not self.wrapper.in_atomic_block:  # it is a test's, which wants it back
             self.wrapper.close()
 
     @contextmanager
     def _trouble(self, *, reading: bool = False) -> Iterator[BaseDatabaseWrapper]:
-        connection = self.wrapper
+        connection = self._known()
         try:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
-                if "cursor" in vars(connection):
-                    _ask_for_leave(connection)
-                if connection.connection is None:
-                    self._was_test = self._was_test or self.is_test
-                    patience.open_(connection)
+                self._open(connection)
                 with connection.wrap_database_errors:
                     _bound(connection)
                     yield connection
             if not reading:
                 patience.wrote(self.alias)
         except CAUGHT as error:
-            if is_locked_file(error):
-                patience.waited_in_vain(self.alias)
-                own_file.notice_loss(self.alias)
-            elif not is_of_a_value(error):
-                self._recover(connection)
+            self._recover_from(error, connection)
             # Without the driver's error, which a traceback in a log would quote.
             raise trouble_of(error, reading=reading) from None
         finally:
             if unannounced():
                 self.release()
 
-    def _recover(self, connection: BaseDatabaseWrapper) -> None:
+    def _known(self) -> BaseDatabaseWrapper:
+        """Raises TierUnavailable when a test has taken back the alias that it had registered."""
+        if self.alias not in connections.databases:
+            raise TierUnavailable("its alias is no longer in DATABASES")
+        return self.wrapper
+
+    def _open(self, connection: BaseDatabaseWrapper) -> None:
+        if "cursor" in vars(connection):
+            _ask_for_leave(connection)
+        if connection.connection is None:
+            self._was_test = self._was_test or self.is_test
+            patience.open_(connection)
+
+    def _recover_from(self, error: Exception, connection: BaseDatabaseWrapper) -> None:
         """Begin anew next time: with another connection, and with a look at the file.
 
         In a transaction, Django would open another at once, to end it there.
         """
+        if is_of_a_value(error):
+            return
+        own_file.notice_loss(self.alias)
+        if is_locked_file(error):
+            patience.waited_in_vain(self.alias)
+            return
         if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
             connection.close()
-        own_file.notice_loss(self.alias)
         own_file.unprepare(self.alias)
 
 

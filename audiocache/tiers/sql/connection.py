@@ -116,8 +116,7 @@ class OwnConnection:
         return self.wrapper
 
     def _open(self, connection: BaseDatabaseWrapper) -> None:
-        if "cursor" in vars(connection):
-            _ask_for_leave(connection)
+        _ask_for_leave(connection)
         if connection.connection is None:
             self._was_test = self._was_test or self.is_test
             patience.open_(connection)
@@ -143,7 +142,9 @@ def _ask_for_leave(connection: BaseDatabaseWrapper) -> None:
 
     Raises its error, which says what to declare.
     """
-    connection.cursor().close()
+    instead = vars(connection).get("cursor")  # what it wrapped, once the test is over
+    if instead is not None and hasattr(instead, "wrapped"):
+        instead()
 
 
 def _bound(connection: BaseDatabaseWrapper) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
 from audiocache import inherited
 from audiocache.conf import CacheConfig
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 ALIAS: Final = "audiocache"
 FILE_NAME: Final = "audio_cache.db"
 SQLITE: Final = "django.db.backends.sqlite3"
+IN_MEMORY_TEST: Final = "file:memorydb_"
+"""How Django's test runs name a SQLite database that is no file."""
 
 PRAGMAS: Final = """
 PRAGMA journal_mode=WAL;
@@ -33,18 +36,21 @@ PRAGMA secure_delete=OFF;
 PRAGMA journal_size_limit=67108864;
 PRAGMA cache_size=-8192;
 """
-SQLITE_OPTIONS: Final = {"init_command": PRAGMAS, "transaction_mode": "IMMEDIATE", "timeout": 1.5}
+SQLITE_OPTIONS: Final = {"init_command": PRAGMAS, "transaction_mode": "IMMEDIATE", "timeout": 0.8}
 """Seconds of waiting for another writer, for callers do not wait longer (law 3); who migrates or
 imports does: see `own_file.patient`.
 """
 POSTGRESQL_OPTIONS: Final = {
+    "server_side_binding": True,
     "connect_timeout": 2,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": 5000,
 }
-"""For libpq, so that callers do not wait on a server that is gone (law 3): seconds, but the last,
+"""That no statement has a text in it (law 11), also where Django makes it.
+
+For libpq, so that callers do not wait on a server that is gone (law 3): seconds, but the last,
 which is ms. All are the client's own; behind pgbouncer the server never hears of them.
 """
 KEEP_OPEN: Final = {"CONN_MAX_AGE": None, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True}
@@ -93,6 +99,8 @@ def _meant_by(config: CacheConfig) -> str:
         return _completed(ALIAS)
     default = connections.databases["default"]
     if default["ENGINE"] == SQLITE:
+        if is_own_file(ALIAS) and is_of_tests(default):
+            return ALIAS  # beside the site's file, which has made room for the test run's
         return _file_alias(_folder_beside(str(default["NAME"])))
     return _second_connection(default)
 
@@ -105,6 +113,12 @@ def is_own_file(alias: str) -> bool:
 def in_memory(name: str) -> bool:
     """Is this NAME of a SQLite database no file?"""
     return not name or ":memory:" in name or "mode=memory" in name
+
+
+def is_of_tests(database: dict[str, Any]) -> bool:
+    """Is it one that a test run has made, and drops at its end?"""
+    name, given = str(database["NAME"]), database.get("TEST", {}).get("NAME")
+    return name == str(given) or TEST_DATABASE_PREFIX in name or name.startswith(IN_MEMORY_TEST)
 
 
 def _named(alias: str) -> str:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
 from audiocache.content_types import sniff
+from audiocache.fields import LARGEST, as_amount, as_audio, as_content_type, as_tags
 from audiocache.textless import without_texts
 
-NEVER: Final = 2**63 - 1
-"""The instant of an entry without expiry: the largest integer of both databases."""
+NEVER: Final = LARGEST
+"""The instant of an entry without expiry."""
 
 LATEST: Final = 253_402_300_799_999
 """The end of the year 9999: no `datetime` is later, so what lives longer lives for ever."""
@@ -207,46 +208,3 @@ def _ttl_ms(ttl_seconds: float | Forever) -> int:
     if not 0 < ttl_seconds < math.inf:
         raise ValueError(f"ttl_seconds must be a finite number above 0, not {ttl_seconds!r}")
     return math.ceil(ttl_seconds * 1000) if ttl_seconds < LATEST else LATEST
-
-
-def as_audio(audio: object) -> bytes:
-    """The audio as immutable bytes. Raises TypeError when it is not bytes-like."""
-    if isinstance(audio, bytes):
-        return audio
-    if isinstance(audio, bytearray | memoryview):
-        return bytes(audio)
-    raise TypeError(f"audio must be bytes, bytearray or memoryview, not {type(audio).__name__}")
-
-
-def as_content_type(content_type: object) -> str | None:
-    """A content type as it may stand in a header. Raises TypeError or ValueError."""
-    if content_type is None:
-        return None
-    if not isinstance(content_type, str):
-        raise TypeError(f"content_type must be str, not {type(content_type).__name__}")
-    if not 1 <= len(content_type) <= 200 or not (
-        content_type.isascii() and content_type.isprintable()
-    ):
-        raise ValueError("content_type must have 1 to 200 printable ASCII characters")
-    return content_type
-
-
-def as_amount(name: str, amount: object) -> int | None:
-    """A whole number that a database column holds. Raises TypeError or ValueError."""
-    if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int)):
-        raise TypeError(f"{name} must be an int or None, not {type(amount).__name__}")
-    if amount is not None and not 0 <= amount <= NEVER:
-        raise ValueError(f"{name} must be from 0 to {NEVER}")
-    return amount
-
-
-def as_tags(tags: object) -> tuple[str, ...]:
-    """Distinct tags in order. Raises TypeError or ValueError that names the field."""
-    if isinstance(tags, str) or not isinstance(tags, list | tuple | set | frozenset):
-        raise TypeError("tags must be a list, tuple or set of str")
-    for tag in tags:
-        if not isinstance(tag, str):
-            raise TypeError(f"tags must be str, not {type(tag).__name__}")
-        if not 1 <= len(tag) <= 200 or any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in tag):
-            raise ValueError("tags must have 1 to 200 characters, no NUL and no lone surrogate")
-    return tuple(sorted(set(tags)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from threading import get_ident
-from types import TracebackType
 from typing import Final
 
 PATIENCE_SECONDS: Final = 1.0
@@ -35,12 +34,7 @@ class ForkGate:
             time.sleep(_LOOK_SECONDS)
             self._inside[me] = 1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         me = get_ident()
         if (depth := self._inside.pop(me, 1) - 1) > 0:
             self._inside[me] = depth

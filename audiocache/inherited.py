@@ -79,8 +79,14 @@ def _open_files() -> list[BaseDatabaseWrapper]:
         one
         for one in known
         if one is not None and one.connection is not None and one.alias in _aliases
-        and (one.alias != DEFAULT_DB_ALIAS or one._thread_ident == get_ident())  # type: ignore[attr-defined]  # noqa: SLF001 - Django has no other word for it
+        and (one.alias != DEFAULT_DB_ALIAS or _thread_of(one) == get_ident())
     ]  # fmt: skip
+
+
+def _thread_of(wrapper: BaseDatabaseWrapper) -> int:
+    """Whose connection it is."""
+    thread: int = wrapper._thread_ident  # type: ignore[attr-defined]  # noqa: SLF001 - Django has no other word for it
+    return thread
 
 
 def _in_memory(wrapper: BaseDatabaseWrapper) -> bool:
@@ -94,7 +100,7 @@ def close_files() -> None:
     """Before a fork, in the parent, which opens a file again in a millisecond."""
     _gate.shut()
     for wrapper in _open_files():
-        if not (wrapper.in_atomic_block or _gate.holds(wrapper._thread_ident)):  # type: ignore[attr-defined]  # noqa: SLF001
+        if not (wrapper.in_atomic_block or _gate.holds(_thread_of(wrapper))):
             # Not the wrapper's own `close`: that is for its own thread, and for no event loop.
             raw, wrapper.connection = wrapper.connection, None
             raw.close()

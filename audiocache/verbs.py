@@ -13,11 +13,9 @@ from audiocache.entries import (
     Clip,
     Recording,
     Ttl,
-    as_audio,
-    as_content_type,
-    as_tags,
     life_from,
 )
+from audiocache.fields import as_audio, as_content_type, as_tags
 from audiocache.memo import ClipMemo
 from audiocache.sharing import SHARED, Sharing
 

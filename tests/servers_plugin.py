@@ -22,6 +22,7 @@ import pytest
 
 REDIS_URL = "TEST_REDIS_URL"
 POSTGRES_URL = "TEST_POSTGRES_URL"
+POSTGRES_LOG = "TEST_POSTGRES_LOG"
 POSTGRES_PROXY = "TEST_POSTGRES_PROXY"
 FOLDER = "TEST_FOLDER"
 HEADER = pytest.StashKey[list[str]]()
@@ -111,6 +112,7 @@ def _start(config: pytest.Config) -> None:
         url = stack.enter_context(TransactionPooler(url)).url
         config.stash[HEADER].append("server: PostgreSQL behind a transaction pooler")
     os.environ.update({REDIS_URL: redis.url, POSTGRES_URL: url, FOLDER: folder})
+    os.environ[POSTGRES_LOG] = str(postgres.log)
 
 
 def _wait(config: pytest.Config) -> None:

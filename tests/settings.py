@@ -44,7 +44,10 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES = {
     "default": sqlite("site"),
     "audiocache": sqlite("audiocache"),
-    "audiocache_pg": database_url(os.environ["TEST_POSTGRES_URL"], FOLDER),
+    "audiocache_pg": {
+        **database_url(os.environ["TEST_POSTGRES_URL"], FOLDER),
+        "OPTIONS": {"server_side_binding": True},  # as the cache's own connection has it
+    },
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

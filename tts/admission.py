@@ -21,7 +21,7 @@ from tts.containers.samples import walk_alaw, walk_pcm, walk_ulaw
 from tts.decoding import FORMATS, can_decode, decode
 from tts.exceptions import NotAudio
 from tts.formats import codec_of, content_type_of
-from tts.plausible import bounds
+from tts.plausible import FASTEST, USUAL, bounds
 from tts.speech import SpeechRequest
 
 SHORTFALL_MS: Final = 300
@@ -86,7 +86,7 @@ def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
         _refuse_other_codec(walked.codec, codec)
         duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
         if not walked.silent and duration_ms is not None:
-            _refuse_length(duration_ms, request)
+            _refuse_length(duration_ms, request, FASTEST if walked.end_is_marked else USUAL)
         if walked.silent or _decodes_to_silence(audio, wanted, walked):
             raise _Refusal("the answer is silent")
     except BadContainer as error:
@@ -169,8 +169,9 @@ def _decodes_to_silence(audio: bytes, wanted: str, walked: Walked) -> bool:
     return decoded.silent
 
 
-def _refuse_length(duration_ms: int, request: SpeechRequest) -> None:
-    least, most = bounds(request.text, request.speed or 1.0, ssml=request.ssml)
+def _refuse_length(duration_ms: int, request: SpeechRequest, fastest: float) -> None:
+    speed = request.speed or 1.0
+    least, most = bounds(request.text, speed, ssml=request.ssml, fastest=fastest)
     seconds = duration_ms / 1000
     if not least <= seconds <= most:
         raise _Refusal(

@@ -42,8 +42,9 @@ SAMPLES: Final = 8
 """Pieces from all over the clip."""
 FULLEST: Final = 4
 """Pieces that can be packed least: coded silence is short, or the same bytes again and again."""
-STRIDE: Final = 7
-"""Every third sample is looked at; what is heard shows in those."""
+STRIDE: Final = 11
+"""Of so many samples one is looked at; what is heard shows in those. No number of channels (eight
+at most) goes into it, so that each of interleaved ones is seen."""
 
 _OPTIONS: Final = {"probesize": "65536", "analyzeduration": "1000000"}
 """Bytes and microseconds that FFmpeg looks at before it begins: by default it reads megabytes."""

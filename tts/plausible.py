@@ -11,6 +11,8 @@ from tts import ssml as markup
 
 FASTEST: Final = 40.0
 """Letters a second: speech has 10 to 20, the fastest voices at normal speed near 30."""
+USUAL: Final = 22.0
+"""Letters a second, where the end of the sound may be missing: half of it has twice as many."""
 FREE: Final = 10
 """Letters that say nothing: `Hm!` may be as short as a breath."""
 LEAST: Final = 0.03
@@ -34,18 +36,18 @@ _PAUSE: Final = re.compile(r"<(?:\w+:)?(?:break|p|s|silence)\b")
 _TIME: Final = re.compile(r"""["'] ?\+?([0-9]{1,6}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}) ?(ms|s)["']""")
 
 
-def bounds(text: str, speed: float, *, ssml: bool) -> tuple[float, float]:
+def bounds(text: str, speed: float, *, ssml: bool, fastest: float = FASTEST) -> tuple[float, float]:
     """The least and the most plausible seconds for a text at a speed factor.
 
     A text of no letter and no digit may be as short as a sound, and SSML as long as its
     pauses say; SSML that plays a recording has no bound.
     """
     if not ssml:
-        least, most = _spoken(text)
+        least, most = _spoken(text, fastest)
     elif _RECORDING.search(tags := _without_comments(text)):
         return LEAST, NO_BOUND
     else:
-        least, most = _spoken(_between_tags(text))
+        least, most = _spoken(_between_tags(text), fastest)
         least, most = least / PROSODY, most * PROSODY + _pauses(tags)
     return max(LEAST, least / max(speed, 1.0)), most / min(speed, 1.0)
 
@@ -62,12 +64,12 @@ def _without_comments(document: str) -> str:
     return first + "".join(other.partition("-->")[2] for other in others)
 
 
-def _spoken(text: str) -> tuple[float, float]:
+def _spoken(text: str, fastest: float) -> tuple[float, float]:
     kinds = Counter(unicodedata.category(character) for character in text)
     letters = kinds["Ll"] + kinds["Lu"] + kinds["Lt"]
     silent = kinds["Zs"] + kinds["Cc"]
     others = len(text) - letters - silent
-    least = (letters + kinds["Lo"] - FREE) / FASTEST
+    least = (letters + kinds["Lo"] - FREE) / fastest
     return least, PAUSES + letters * SLOWEST_LETTER + others * SLOWEST_OTHER
 
 

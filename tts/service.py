@@ -14,7 +14,8 @@ from typing import Any, Unpack
 from django.core.exceptions import ImproperlyConfigured
 
 from audiocache.cache import MultiTierAudioCache
-from audiocache.entries import Clip, Recording, as_audio
+from audiocache.entries import Clip, Recording
+from audiocache.fields import as_audio
 from audiocache.forks import RenewedLock
 from audiocache.verbs import Pairs
 from tts.conf import TTSConfig

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from django.db.models import F, Value
+from django.db.models import BigIntegerField, F, Value
 from django.db.models.functions import Greatest
 
 from audiocache.builder import get_audio_cache
@@ -46,10 +46,15 @@ def _extend(chosen: EntryQuerySet, config: CacheConfig) -> int:
     ttl, stale = _spans(config)
     if not ttl:
         return chosen.filter(expires__lt=NEVER).update(expires=NEVER, keep_until=NEVER)
-    expires = Greatest(F("expires"), Value(now_ms())) + ttl
+    expires = Greatest(F("expires"), _ms(now_ms())) + _ms(ttl)
     # Beyond that the sum would not fit a column.
     finite = chosen.filter(expires__lt=NEVER - ttl - stale)
-    return finite.update(expires=expires, keep_until=expires + stale)
+    return finite.update(expires=expires, keep_until=expires + _ms(stale))
+
+
+def _ms(value: int) -> Value:
+    """Where the server puts values in, a bare number is one of four bytes, and is cut to them."""
+    return Value(value, output_field=BigIntegerField())
 
 
 def _pin(chosen: EntryQuerySet, _: CacheConfig) -> int:

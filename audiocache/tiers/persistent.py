@@ -19,7 +19,7 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.sql import dialect_for
 from audiocache.tiers.sql.batches import batches, batches_of, flat
 from audiocache.tiers.sql.connection import OwnConnection
-from audiocache.tiers.sql.counts import rows_of
+from audiocache.tiers.sql.counts import Counting
 from audiocache.tiers.sql.leases import leases_on
 from audiocache.tiers.sql.log import How, Moved, SqlLedger
 from audiocache.tiers.sql.places import SqlPlaces
@@ -48,6 +48,7 @@ class PersistentTier(Tier):
         self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
         self.leases = leases_on(self._database)
+        self._counting = Counting(self._database, self._sql)
         self._room = Room(self._database, self._sql, max_entries, max_bytes)
         self.places = SqlPlaces(self._database, self._sql)
         self._removing = Removing(self._database, self._sql, clock)
@@ -182,11 +183,8 @@ class PersistentTier(Tier):
             self.log.trim()
 
     def touched(self, hits: Mapping[str, int], now: int) -> None:
-        """Add hits; the last key was used last, so each gets an instant of its own."""
-        first = now - len(hits) + 1
-        uses = [(number, first + place, key) for place, (key, number) in enumerate(hits.items())]
-        for batch in batches(sorted(uses, key=lambda use: use[2])):
-            self._database.run_many(self._sql.touch, batch)
+        """Add hits; the last key was used last."""
+        self._counting.touch(hits, now)
 
     # Removing
 
@@ -219,13 +217,11 @@ class PersistentTier(Tier):
 
     def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:
         """Add to the counters of all time and of this hour."""
-        for batch in batches(rows_of(deltas, now)):
-            self._database.run(self._sql.add_counts(len(batch)), flat(batch))
-        return True
+        return self._counting.add(deltas, now)
 
     def read_counts(self) -> dict[str, int]:
         """The counters of all time."""
-        return dict(self._database.query(self._sql.select_counts, ()))
+        return self._counting.read()
 
     def stats(self) -> dict[str, Any]:
         """Totals, from where they are maintained, and limits."""

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -30,6 +29,7 @@ from audiocache.models import AudioCacheEntry
 from audiocache.pulse import pulse
 from audiocache.rows import checksum
 from audiocache.tiers.sql.base import Dialect
+from tests.people import staff, superuser
 from tests.settings import TEST_REDIS_URL
 
 LIST = "/admin/audiocache/audiocacheentry/"
@@ -64,25 +64,13 @@ def cache(alias: str) -> MultiTierAudioCache:
 
 @pytest.fixture
 def boss(alias: str) -> Client:
-    return client_of(User.objects.create_superuser("boss"))
+    return superuser()
 
 
 @pytest.fixture
 def reader(alias: str) -> Client:
     """May look, and may not see texts."""
     return staff("view_audiocacheentry")
-
-
-def client_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def staff(*codenames: str) -> Client:
-    user = User.objects.create_user(f"staff-{uuid4().hex[:6]}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    return client_of(user)
 
 
 def row(key: str) -> AudioCacheEntry:
@@ -552,6 +540,17 @@ def test_extend_revives_from_now_and_leaves_what_has_no_end(boss: Client, alias:
         again = post_action(boss, action, endless[0].pk)
         assert "No entry needed it." in again.content.decode()
     post_action(boss, "pin", 999_999)
+
+
+def test_extend_by_a_life_of_months(boss: Client, alias: str, settings: Any) -> None:
+    """In ms it is a number of more than four bytes."""
+    settings.AUDIOCACHE = {**settings.AUDIOCACHE, "TTL_HOURS": 2000, "STALE_IF_ERROR_HOURS": 1000}
+    fill(1)
+    [entry] = AudioCacheEntry.objects.all()
+    post_action(boss, "extend", entry.pk)
+    extended = AudioCacheEntry.objects.get()
+    assert extended.expires >= now_ms() + 1999 * HOUR
+    assert extended.keep_until == extended.expires + 1000 * HOUR
 
 
 def test_extend_is_for_ever_when_the_configured_life_is(

@@ -88,6 +88,7 @@ def test_beside_a_postgresql_site_it_is_a_second_connection(site: Site) -> None:
 def test_a_postgresql_server_that_is_gone_does_not_hold_callers(site: Site) -> None:
     _, found = site({"default": {**POSTGRESQL, "OPTIONS": {"sslmode": "prefer", "pool": True}}})
     assert found["OPTIONS"]["connect_timeout"] == 2
+    assert found["OPTIONS"]["server_side_binding"] is True
     assert found["OPTIONS"]["tcp_user_timeout"] == 5000
     assert found["OPTIONS"]["sslmode"] == "prefer"
     assert "pool" not in found["OPTIONS"]  # it allows no connection that stays open

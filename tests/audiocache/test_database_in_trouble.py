@@ -17,7 +17,7 @@ from django.db import connections
 from audiocache import MultiTierAudioCache
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.tiers.persistent import PersistentTier
-from audiocache.tiers.sql import connection, waiting
+from audiocache.tiers.sql import sending, waiting
 from tests.audiocache.conftest import (
     ALIASES,
     OF_ONE_SESSION,
@@ -86,8 +86,8 @@ TROUBLE: list[Trouble] = [locked, without_its_table, one_migration_behind]
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, sql_kind: str) -> None:
     """Locks are waited for a moment."""
-    limits = connection.TIME_LIMITS.replace("1000", "50").replace("5000", "300")
-    monkeypatch.setattr(connection, "TIME_LIMITS", limits)
+    limits = sending.TIME_LIMITS.replace("1000", "50").replace("5000", "300")
+    monkeypatch.setattr(sending, "TIME_LIMITS", limits)
     if sql_kind == "sqlite":
         options = connections[ALIASES[sql_kind]].settings_dict["OPTIONS"]
         monkeypatch.setitem(options, "timeout", 0.05)

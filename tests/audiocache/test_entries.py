@@ -16,11 +16,10 @@ from audiocache.entries import (
     Forever,
     Life,
     Recording,
-    as_audio,
-    as_tags,
     entry_of,
     life_from,
 )
+from audiocache.fields import as_audio, as_tags
 from audiocache.keys import clip_of
 from tests.factories import HOUR, NOW, entry
 
@@ -168,6 +167,8 @@ def test_wrong_tags_are_refused_by_name(given: Any, error: type[Exception]) -> N
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav", "wav"),
         (b"RIFF\x24\x00\x00\x00AVI fmt ", "application/octet-stream", "bin"),
         (b"ID3\x04", "audio/mpeg", "mp3"),
+        (b"ID3\x04\0\0\0\0\0\x05title\xff\xfb", "audio/mpeg", "mp3"),
+        (b"ID3\x04\0\0\0\0\0\x05title\xff\xf1", "audio/aac", "aac"),
         (b"\xff\xfb\x90\x64", "audio/mpeg", "mp3"),
         (b"\xff\xf1\x50\x80", "audio/aac", "aac"),
         (b"OggS\x00\x02", "audio/ogg", "ogg"),

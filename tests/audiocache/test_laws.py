@@ -328,7 +328,7 @@ def test_law_9_reads_do_not_write(new_cache: NewCache) -> None:
             for number in range(20):
                 assert cache.get(f"text {number}") == WAV
                 assert cache.get(f"text {number}") == WAV
-    assert len(seen) == 60
+    assert sum("FROM audiocache_entry" in statement for statement in seen) == 60
     assert all(statement.startswith("SELECT") for statement in seen)
     cache.flush()
     assert {row.hits for row in AudioCacheEntry.objects.all()} == {6}

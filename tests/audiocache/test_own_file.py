@@ -18,6 +18,7 @@ from django.db import connections
 
 from audiocache import CacheConfig, MultiTierAudioCache, own_file
 from audiocache.database import FILE_NAME, SQLITE_OPTIONS
+from audiocache.pulse import pulse
 
 pytestmark = pytest.mark.usefixtures("unblocked", "own_aliases")
 
@@ -76,7 +77,7 @@ def test_law_3_a_writer_that_does_not_end_holds_a_put_for_two_seconds_at_most(
     cache.put("Hello", b"sound")
     with closing(sqlite3.connect(file_of(cache), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert 1 < seconds(lambda: cache.put("World", b"sound")) < 2
+        assert 0.5 < seconds(lambda: cache.put("World", b"sound")) < 2
         assert cache.get("Hello") == b"sound"
         assert errors_of(cache) == 1
         other.execute("ROLLBACK")
@@ -130,6 +131,20 @@ def test_who_migrates_or_imports_waits_longer_for_other_writers(
     with own_file.patient(connection):
         assert patience() == own_file.WRITER_SECONDS * 1000
     assert patience() == SQLITE_OPTIONS["timeout"] * 1000  # type: ignore[operator]
+
+
+def test_a_cache_whose_alias_was_taken_back_is_at_rest(
+    cache: MultiTierAudioCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As at the end of a test that had registered it: the pulse may still know the cache."""
+    cache.put("Hello", b"sound")
+    alias = cache.tiers["persistent"]._database.alias  # type: ignore[attr-defined]
+    connections[alias].close()
+    del connections[alias], connections.databases[alias]
+    pulse.stop()
+    cache.flush()
+    cache.close()
+    assert "background work failed" not in caplog.text
 
 
 def test_a_folder_that_is_deleted_under_a_running_process_is_made_anew(

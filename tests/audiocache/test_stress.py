@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,30 @@ def small_cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
     cache.close()
 
 
+@contextmanager
+def watched(look: Callable[[], None]) -> Iterator[None]:
+    """Look on and on, from a thread of its own, while something happens."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            look()
+        connections.close_all()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
 def test_law_8_sixteen_threads_never_pass_the_limits(small_cache: Cache) -> None:
     memory, table = small_cache.tiers["memory"], small_cache.tiers["persistent"]
     assert isinstance(memory, MemoryTier)
     assert isinstance(table, PersistentTier)
-    stop, most = threading.Event(), [0, 0, 0]
+    most = [0, 0, 0]
 
     def work(number: int) -> None:
         chance = random.Random(number)
@@ -81,19 +101,14 @@ def test_law_8_sixteen_threads_never_pass_the_limits(small_cache: Cache) -> None
                 small_cache.remove(text, all_variants=True)
             small_cache.get(f"phrase {chance.randrange(300)}")
 
-    def watch() -> None:
-        while not stop.is_set():
-            held = list(map(memory.store.peek, memory.store.keys()))
-            most[0] = max(most[0], sum(len(entry.audio) for entry in held if entry))
-            rows, size = sums(table)
-            most[1], most[2] = max(most[1], rows), max(most[2], size)
-        connections.close_all()
+    def look() -> None:
+        held = list(map(memory.store.peek, memory.store.keys()))
+        most[0] = max(most[0], sum(len(entry.audio) for entry in held if entry))
+        rows, size = sums(table)
+        most[1], most[2] = max(most[1], rows), max(most[2], size)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    errors = together(THREADS, work)
-    stop.set()
-    watcher.join()
+    with watched(look):
+        errors = together(THREADS, work)
     assert errors == []
     assert most[0] <= 160 * KIB
     assert most[1] <= 100 + EVICT_ROWS
@@ -108,23 +123,18 @@ def test_law_8_sixteen_threads_of_batches_pass_the_limits_by_one_batch_at_most(
 ) -> None:
     table = small_cache.tiers["persistent"]
     assert isinstance(table, PersistentTier)
-    stop, most = threading.Event(), [0, 0]
+    most = [0, 0]
 
     def work(number: int) -> None:
         for step in range(3):
             clips = [(f"phrase {number} {step} {n}", os.urandom(2 * KIB)) for n in range(BATCH)]
             assert small_cache.warm_cache(clips) == BATCH
 
-    def watch() -> None:
-        while not stop.is_set():
-            most[:] = map(max, most, sums(table))
-        connections.close_all()
+    def look() -> None:
+        most[:] = map(max, most, sums(table))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    errors = together(THREADS, work)
-    stop.set()
-    watcher.join()
+    with watched(look):
+        errors = together(THREADS, work)
     assert errors == []
     assert most[0] <= 100 + BATCH
     assert most[1] <= 600 * KIB + BATCH * 2 * KIB

@@ -567,6 +567,22 @@ def test_a_project_with_manage_py_test(tmp_path: Path) -> None:
     assert re.search(r"Ran 1\d tests", said), said
 
 
+def test_a_project_whose_tests_use_the_real_tiers(tmp_path: Path) -> None:
+    """The table is the test run's, under the name that its tests declare."""
+    env = project(tmp_path)
+    said = run(
+        tmp_path,
+        env,
+        "-m",
+        "testing_sample.manage",
+        "test",
+        "testing_sample",
+        "-p",
+        "real_tiers.py",
+    )
+    assert "Ran 4 tests" in said
+
+
 PYTEST = ("-m", "pytest", "-p", "no:valkey", "-p", "no:cacheprovider")
 
 
@@ -590,7 +606,7 @@ def test_the_documentation_runs(tmp_path: Path) -> None:
         (tmp_path / name).write_text(code)
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\nfilterwarnings = error\n")
     said = run(tmp_path, env, *PYTEST, "tests")
-    assert re.search(r"\b10 passed", said), said
+    assert re.search(r"\b11 passed", said), said
     said = run(tmp_path, env, "-m", "testing_sample.manage", "test", "tests", "-p", "test_cases.py")
     assert "Ran 2 tests" in said
 

@@ -61,6 +61,13 @@ def _comments(number: int) -> bytes:
     return struct.pack("<II", 0, number) + listed
 
 
+def with_unmarked_end(ogg: bytes, pages: int | None = None) -> bytes:
+    """The first so many pages of an Ogg stream, none of which says that it is the last."""
+    *before, last = _pages(ogg)[:pages]
+    number = int.from_bytes(last[18:22], "little")
+    return b"".join(before) + _numbered(last[:5] + bytes([last[5] & ~4]) + last[6:], number)
+
+
 def _pages(ogg: bytes) -> list[bytes]:
     pages, at = [], 0
     while at < len(ogg):

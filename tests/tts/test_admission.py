@@ -281,6 +281,30 @@ class TestRealClips:
         why = refusal(audio[: int(len(audio) * part)], format_request(audio_format))
         assert "no whole" in why
 
+    @pytest.mark.parametrize("language", TEXTS)
+    def test_opus_whose_end_is_not_marked_is_told_from_half_of_it_by_its_length(
+        self, language: str
+    ) -> None:
+        asked = format_request("opus", TEXTS[language])
+        audio = clip(TEXTS[language], "opus", language)
+        whole = tagged.with_unmarked_end(audio)
+        admitted = admit(Recording(audio=whole), asked)
+        assert admitted.duration_ms == admit(Recording(audio=audio), asked).duration_ms
+        # Pages of a second; where a letter is a syllable, only a smaller part shows.
+        part = 2 if language in {"en", "ru", "el"} else 8
+        seconds = (admitted.duration_ms or 0) // 1000
+        cut = tagged.with_unmarked_end(audio, 2 + seconds // part)
+        assert "plausible" in refusal(cut, asked)
+
+    def test_aac_behind_a_tag_is_aac(self) -> None:
+        tag = b"ID3\x04\0\0\0\0\0\x05title"
+        asked = format_request("aac")
+        recording = admit(Recording(audio=tag + clip(SENTENCE, "aac")), asked)
+        assert recording.content_type == "audio/aac"
+        assert "audio/aac, not audio/mpeg" in refusal(
+            tag + clip(SENTENCE, "aac"), format_request("mp3")
+        )
+
     def test_half_a_clip_without_any_length_cannot_be_told(self) -> None:
         """Nothing in these says how much there should be: `docs/providers.md` says so."""
         pcm, rate = spoken_by_espeak(SENTENCE)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import re
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.tts import tagged
@@ -83,6 +86,30 @@ def test_a_word_in_a_long_silence_is_found(audio_format: str) -> None:
     found = decode(audio, WALKERS[content_type](audio).pieces, content_type, lambda: next(ticks))
     assert not found.silent
     assert not found.to_the_end
+
+
+@pytest.mark.parametrize("layout", ["stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"])
+def test_each_of_interleaved_channels_is_looked_at(layout: str) -> None:
+    channels = av.AudioLayout(layout).nb_channels
+    for sounding in range(channels):
+        audio = in_one_channel(layout, channels, sounding)
+        assert not decoded(audio, "flac").silent
+
+
+def in_one_channel(layout: str, channels: int, sounding: int) -> bytes:
+    """A tone in one channel, as FLAC; the others are silent."""
+    samples = array("h", bytes(2 * 4608 * channels))
+    samples[sounding::channels] = array("h", [9000, -9000] * 2304)
+    frame = av.AudioFrame(format="s16", layout=layout, samples=4608)
+    frame.planes[0].update(samples.tobytes())
+    frame.sample_rate, frame.pts = 24_000, 0
+    file = io.BytesIO()
+    with av.open(file, "w", format="flac") as output:
+        stream = output.add_stream("flac", rate=24_000)
+        stream.layout = layout
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return file.getvalue()
 
 
 def test_the_first_silent_clip_of_a_process_is_refused() -> None:

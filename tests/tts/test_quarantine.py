@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connections
@@ -21,6 +19,7 @@ from audiocache.entries import Clip, Recording
 from audiocache.keys import clip_of
 from audiocache.models import AudioCacheEntry, RefusedClip
 from audiocache.pulse import pulse
+from tests.people import staff, superuser
 from tests.tts.databases import ALIASES
 from tests.tts.doubles import StubProvider
 from tts.admission import admit
@@ -54,19 +53,7 @@ def cache(alias: str) -> MultiTierAudioCache:
 
 @pytest.fixture
 def boss(alias: str) -> Client:
-    return client_of(User.objects.create_superuser("boss"))
-
-
-def client_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def staff(*codenames: str) -> Client:
-    user = User.objects.create_user(f"staff-{uuid4().hex[:6]}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    return client_of(user)
+    return superuser()
 
 
 def clip_named(text: str = SECRET, **variant: Any) -> Clip:

@@ -1,10 +1,11 @@
-"""AAC in ADTS frames (ISO 13818-7), one behind the other to the end."""
+"""AAC in ADTS frames (ISO 13818-7), one behind the other to the end; a tag may be before them."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from tts.containers.base import BadContainer, Pieces, Walked
+from tts.containers.tags import behind_tags
 
 RATES: Final = (
     96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
@@ -20,10 +21,11 @@ _FIXED: Final = 28
 
 def walk_aac(audio: bytes) -> Walked:
     """Frames to the end, nothing between or behind them. Raises BadContainer."""
-    fixed = int.from_bytes(audio[:HEADER], "big") >> _FIXED
+    at = behind_tags(audio, 0)
+    fixed = int.from_bytes(audio[at : at + HEADER], "big") >> _FIXED
     rate = _rate(fixed)
-    at, frames, blocks, end = 0, 0, 0, len(audio)
-    pieces = Pieces(0)
+    frames, blocks, end = 0, 0, len(audio)
+    pieces = Pieces(at)
     while at < end:
         word = int.from_bytes(audio[at : at + HEADER], "big")
         size = word >> 13 & 0x1FFF

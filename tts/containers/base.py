@@ -27,6 +27,8 @@ class Walked(NamedTuple):
     """Where the container may hold several: opus or vorbis."""
     silent: bool | None = None
     """None: the sound lies coded, only decoding shows it."""
+    end_is_marked: bool = True
+    """False: what is there is whole, but more may have been meant to follow."""
     pieces: tuple[Piece, ...] = ()
     """All of the coded sound, in order, and nothing else that the file holds."""
 

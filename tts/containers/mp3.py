@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from tts.containers.base import BadContainer, Pieces, Walked
+from tts.containers.tags import MAX_TAGS, behind_tags
 
 BITRATES: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 LOW_BITRATES: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -17,8 +18,6 @@ LOW_BITRATES: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 
 RATES: Final = (44100, 48000, 32000)
 DIVISORS: Final = {0b11: 1, 0b10: 2, 0b00: 4}
 """Of the sample rate, by MPEG version."""
-MAX_TAGS: Final = 64
-"""In one place, and places that have them."""
 PIECE: Final = 32
 """Frames."""
 
@@ -35,7 +34,7 @@ class Frame(NamedTuple):
 
 def walk_mp3(audio: bytes) -> Walked:
     """Frames to the end. Raises BadContainer."""
-    at = _behind_tags(audio, 0)
+    at = behind_tags(audio, 0)
     first = _frame(audio[at : at + 4])
     if first is None:
         raise BadContainer("no MP3 frame at its beginning")
@@ -56,7 +55,7 @@ def _count_frames(audio: bytes, at: int, first: Frame, pieces: Pieces) -> int:
         if frame is None or frame.rate != first.rate:
             pieces.cut(at)
             begin, gaps = at, gaps + 1
-            if gaps > MAX_TAGS or (at := _behind_tags(audio, begin)) == begin:
+            if gaps > MAX_TAGS or (at := behind_tags(audio, begin)) == begin:
                 return frames + _refuse_rest(audio, begin)
             pieces.skip(at)
             continue
@@ -74,31 +73,6 @@ def _refuse_rest(audio: bytes, at: int) -> int:
     """Nothing but zeros may follow the last frame; 0 frames."""
     if audio[at:].strip(b"\0"):
         raise BadContainer(f"no frame at byte {at}")
-    return 0
-
-
-def _behind_tags(audio: bytes, at: int) -> int:
-    """The first byte behind the ID3 and APE tags that begin here."""
-    for _ in range(MAX_TAGS):
-        size = _tag_size(audio, at)
-        if not size:
-            return at
-        at += size
-        if at > len(audio):
-            raise BadContainer("a tag is cut")
-    raise BadContainer(f"more than {MAX_TAGS} tags")
-
-
-def _tag_size(audio: bytes, at: int) -> int:
-    """Bytes of the tag that begins here; 0: none does."""
-    head = audio[at : at + 32]
-    if head[:3] == b"TAG":
-        return 128
-    if head[:3] == b"ID3" and len(head) >= 10:
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        return 10 + size + (10 if head[5] & 0x10 else 0)
-    if head[:8] == b"APETAGEX" and len(head) == 32:
-        return 32 + int.from_bytes(head[12:16], "little")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Ogg (RFC 3533) with Opus (RFC 7845) or Vorbis: every page with its checksum, to the end.
 
-Streams may follow one another, as where a provider joins answers; each must have its end.
+Streams may follow one another, as where a provider joins answers; each must have its end. That of
+the last one may be unmarked: writers that send while they encode do not know which page it is.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Stream:
         self._serial = page.serial
         self._number: int = page.number
         self._granule: int = 0
+        self._page = page
         self.ended = bool(page.flags & LAST)
 
     def add(self, page: Page) -> None:
@@ -76,7 +78,14 @@ class Stream:
         self.ended = bool(page.flags & LAST)
         if self.ended and page.open:
             raise BadContainer("its last packet is cut")
+        self._page = page
         self._take(page)
+
+    def stop(self) -> None:
+        """No page follows, and none said so. Raises BadContainer where a part is missing."""
+        if self._page.open or not (self._head.is_whole and self._granule > self._skip):
+            raise BadContainer("cut: its last page is missing")
+        self._pieces.cut(self._page.end)
 
     def _take(self, page: Page) -> None:
         """Of its head, or of its sound."""
@@ -110,14 +119,16 @@ def walk_ogg(audio: bytes) -> Walked:
             streams[-1].add(page)
         else:
             streams.append(Stream(page, audio))
-    if not streams or not streams[-1].ended:
+    if not streams:
         raise BadContainer("cut: its last page is missing")
+    if not (ended := streams[-1].ended):
+        streams[-1].stop()
     codecs = {stream.codec for stream in streams}
     if len(codecs) > 1:
         raise BadContainer("it holds streams of several codecs")
     seconds = sum(stream.seconds for stream in streams)
     pieces = tuple(piece for stream in streams for piece in stream.pieces)
-    return Walked(round(seconds * 1000), codecs.pop(), pieces=pieces)
+    return Walked(round(seconds * 1000), codecs.pop(), end_is_marked=ended, pieces=pieces)
 
 
 def _refuse_headers(audio: bytes, page: Page) -> None:

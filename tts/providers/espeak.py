@@ -103,7 +103,10 @@ class EspeakProvider(Provider):
                 _parameters(request),
                 ssml=request.ssml,
                 stop=deadline.passed,
+                patience=deadline.remaining(),
             )
+        except espeak.EspeakBusy as error:
+            raise ProviderTimeout(str(error), provider=self.name) from error
         except espeak.EspeakError as error:
             raise ProviderDown(str(error), provider=self.name) from error
         if spoken.stopped:

@@ -1,21 +1,29 @@
 """libespeak-ng through ctypes: one library in the process, and one lock around it.
 
-The library keeps everything in global variables: two threads at once crash the process.
-The lock is also held while the process forks, so that a child never inherits a library
-that is in the middle of a clip.
+The library keeps everything in global variables: two threads at once crash the process. It is
+entered by a fair gate, in which a fork waits, too, so that a child never inherits a library that is
+in the middle of a clip; nobody waits there for ever.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from contextlib import contextmanager
 from operator import itemgetter
+from threading import get_ident
 from typing import Any, Final, NamedTuple
 
+from audiocache.gate import Gate
 from tts.providers import espeak_abi as abi
+
+TURN_SECONDS: Final = 30.0
+"""Of waiting for those before one."""
+FORK_SECONDS: Final = 10.0
+"""A fork goes ahead then, and the child does without the library."""
+_FORK: Final = -1
+"""The rank of a fork: before all who wait to speak."""
 
 _STOP: Final = 1
 _SPEAK_THE_ALTERNATIVE: Final = 1
@@ -23,6 +31,10 @@ _SPEAK_THE_ALTERNATIVE: Final = 1
 
 class EspeakError(Exception):
     """The library refused; the message is about it, never about the text."""
+
+
+class EspeakBusy(EspeakError):
+    """Others were speaking all the time."""
 
 
 class ListedVoice(NamedTuple):
@@ -47,8 +59,14 @@ class EspeakLibrary:
 
     def __init__(self) -> None:
         self.sample_rate = 0
-        self._lock = threading.Lock()
+        self._gate = Gate(1)
+        self._forking: set[int] = set()
+        """Threads that have the gate for it."""
+        self._is_cut = False
+        """Forked in the middle of a clip: its state is nobody's."""
         self._library: Any = None
+        self._voices: tuple[ListedVoice, ...] = ()
+        self._variants: frozenset[str] = frozenset()
         self._take: Callable[[bytes, list[tuple[int, int, int]]], bool] = lambda *_: False
         # ctypes does not keep callbacks alive.
         self._callbacks = (abi.SynthCallback(self._on_sound), abi.UriCallback(_on_uri))
@@ -61,34 +79,59 @@ class EspeakLibrary:
         *,
         ssml: bool = False,
         stop: Callable[[], bool] = lambda: False,
+        patience: float = TURN_SECONDS,
     ) -> Spoken:
-        """The sound of a text; ends early when `stop()` says so. Raises EspeakError."""
-        with self._lock:
+        """The sound of a text; ends early when `stop()` says so. Raises EspeakError.
+
+        Others are waited for `patience` seconds.
+        """
+        with self._turn(patience):
             return self._speak(self._loaded(), text.encode(), voice, parameters, ssml, stop)
 
-    @cached_property
+    # Not cached properties: in Python 3.11 those hold a lock that a child inherits held.
+
+    @property
     def voices(self) -> tuple[ListedVoice, ...]:
         """All voices whose language the library can really read."""
-        return tuple(voice for voice in self._list(None) if self._has_dictionary(voice))
+        if not self._voices:
+            self._voices = tuple(v for v in self._list(None) if self._has_dictionary(v))
+        return self._voices
 
-    @cached_property
+    @property
     def variants(self) -> frozenset[str]:
         """Names that may stand behind a voice and a plus sign, such as f3."""
-        return frozenset(voice.file for voice in self._list(b"variant"))
+        if not self._variants:
+            self._variants = frozenset(voice.file for voice in self._list(b"variant"))
+        return self._variants
 
     def before_fork(self) -> None:
-        """Let the clip that is being made come to its end."""
-        self._lock.acquire()
+        """Let the clip that is being made come to its end, for a bounded time."""
+        if self._gate.enter(FORK_SECONDS, _FORK):
+            self._forking.add(get_ident())
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
-        self._lock.release()
+        if get_ident() in self._forking:
+            self._forking.discard(get_ident())
+            self._gate.leave()
 
     def after_fork_in_child(self) -> None:
-        """Begin with a lock that nobody holds."""
-        self._lock = threading.Lock()
+        """The gate is a new one; what another thread was doing with the library has no end."""
+        self._is_cut = self._is_cut or get_ident() not in self._forking
+        self._forking.clear()
 
-    # Under the lock
+    @contextmanager
+    def _turn(self, patience: float) -> Iterator[None]:
+        if self._is_cut:
+            raise EspeakError("espeak-ng was speaking when this process was forked")
+        if not self._gate.enter(patience):
+            raise EspeakBusy("espeak-ng was speaking for others all the time")
+        try:
+            yield
+        finally:
+            self._gate.leave()
+
+    # In a turn
 
     def _speak(
         self,
@@ -124,7 +167,7 @@ class EspeakLibrary:
         return _STOP if self._take(sound, list(_words(events))) else 0
 
     def _list(self, kind: bytes | None) -> list[ListedVoice]:
-        with self._lock:
+        with self._turn(TURN_SECONDS):
             library = self._loaded()
             buffer = ctypes.create_string_buffer(kind) if kind else None
             wanted = abi.Voice(languages=ctypes.addressof(buffer)) if buffer else None

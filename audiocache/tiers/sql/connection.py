@@ -8,29 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 
 from audiocache import inherited, own_file
+from audiocache.database import is_of_tests
+from audiocache.exceptions import TierUnavailable
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
-from audiocache.pulse import pulse
-from audiocache.tiers.sql.trouble import CAUGHT, is_of_a_value, is_undecodable, trouble_of
+from audiocache.tiers.sql import patience
+from audiocache.tiers.sql.sending import send, send_many
+from audiocache.tiers.sql.trouble import (
+    CAUGHT,
+    is_locked_file,
+    is_of_a_value,
+    is_undecodable,
+    trouble_of,
+)
 from audiocache.tiers.sql.waiting import bound_waits
-
-TIME_LIMITS: Final = "SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
-"""For PostgreSQL, in ms, so that no locked row or slow disk holds a caller (law 3).
-
-Sent in one message with the statement they are for: that makes the two one transaction, so
-it costs no round trip and, behind pgbouncer, nothing stays in a session that others get.
-"""
-
-
-PULSE_WAIT_MS: Final = 500
-"""For a writer's turn on SQLite, on the pulse: leases and waiting callers are behind."""
 
 
 class OwnConnection:
@@ -39,6 +36,7 @@ class OwnConnection:
     def __init__(self, alias: str, limits: Limits | None = None) -> None:
         self.alias = alias
         self._limits = limits
+        self._was_test = False
         inherited.keep_apart(alias)
 
     @property
@@ -49,16 +47,19 @@ class OwnConnection:
     @property
     def is_test(self) -> bool:
         """Is it the database of a test run, which is dropped at its end?"""
-        settings = self.wrapper.settings_dict
-        name, given = str(settings["NAME"]), settings.get("TEST", {}).get("NAME")
-        return name == str(given) or TEST_DATABASE_PREFIX in name
+        return is_of_tests(self.wrapper.settings_dict)
+
+    @property
+    def outlived_its_tests(self) -> bool:
+        """Is the test run over whose database it was? What was counted there is not the site's."""
+        return self._was_test and not self.is_test
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows that a statement returns."""
         reading = sql.startswith("SELECT")
         with self._trouble(reading=reading) as connection:
             try:
-                return _rows(_execute(connection, sql, values))
+                return send(connection, sql, values)
             except Exception as error:
                 if not (reading and is_undecodable(error)):
                     raise
@@ -67,15 +68,12 @@ class OwnConnection:
     def run(self, sql: str, values: Sequence[Any] = ()) -> None:
         """A statement that returns nothing."""
         with self._trouble() as connection:
-            _execute(connection, sql, values)
+            send(connection, sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """A statement for each row, in one transaction."""
         with self.transaction(), self._trouble() as connection:
-            cursor = connection.connection.cursor()
-            if connection.vendor == "postgresql":
-                cursor.execute(TIME_LIMITS)
-            cursor.executemany(sql, rows)
+            send_many(connection, sql, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -85,69 +83,75 @@ class OwnConnection:
 
     def release(self) -> None:
         """Close this thread's connection; its next use opens another."""
+        if self.alias not in connections.databases:
+            return
         own_file.notice_loss(self.alias)
         if not self.wrapper.in_atomic_block:  # it is a test's, which wants it back
             self.wrapper.close()
 
     @contextmanager
     def _trouble(self, *, reading: bool = False) -> Iterator[BaseDatabaseWrapper]:
-        connection = self.wrapper
+        connection = self._known()
         try:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
-                _open(connection)
-                if connection.vendor == "postgresql":
-                    bound_waits(connection.connection)
+                self._open(connection)
                 with connection.wrap_database_errors:
+                    _bound(connection)
                     yield connection
+            if not reading:
+                patience.wrote(self.alias)
         except CAUGHT as error:
-            if not is_of_a_value(error):
-                self._recover(connection)
+            self._recover_from(error, connection)
             # Without the driver's error, which a traceback in a log would quote.
             raise trouble_of(error, reading=reading) from None
         finally:
             if unannounced():
                 self.release()
 
-    def _recover(self, connection: BaseDatabaseWrapper) -> None:
+    def _known(self) -> BaseDatabaseWrapper:
+        """Raises TierUnavailable when a test has taken back the alias that it had registered."""
+        if self.alias not in connections.databases:
+            raise TierUnavailable("its alias is no longer in DATABASES")
+        return self.wrapper
+
+    def _open(self, connection: BaseDatabaseWrapper) -> None:
+        _ask_for_leave(connection)
+        if connection.connection is None:
+            self._was_test = self._was_test or self.is_test
+            patience.open_(connection)
+
+    def _recover_from(self, error: Exception, connection: BaseDatabaseWrapper) -> None:
         """Begin anew next time: with another connection, and with a look at the file.
 
         In a transaction, Django would open another at once, to end it there.
         """
+        if is_of_a_value(error):
+            return
+        own_file.notice_loss(self.alias)
+        if is_locked_file(error):
+            patience.waited_in_vain(self.alias)
+            return
         if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
             connection.close()
-        own_file.notice_loss(self.alias)
         own_file.unprepare(self.alias)
 
 
-def _open(connection: BaseDatabaseWrapper) -> None:
-    if connection.connection is not None:
-        return
-    connection.ensure_connection()
-    if connection.vendor == "sqlite" and pulse.is_here():
-        with connection.wrap_database_errors:
-            _execute(connection, f"PRAGMA busy_timeout={PULSE_WAIT_MS}", ())
+def _ask_for_leave(connection: BaseDatabaseWrapper) -> None:
+    """Django's TestCase forbids a database by another `cursor`; we would go on without one.
+
+    Raises its error, which says what to declare.
+    """
+    instead = vars(connection).get("cursor")  # what it wrapped, once the test is over
+    if instead is not None and hasattr(instead, "wrapped"):
+        instead()
 
 
-def _execute(connection: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> Any:
-    """A cursor behind the statement."""
-    cursor = connection.connection.cursor()
-    if connection.vendor == "postgresql" and _takes_several(connection):
-        sql = f"{TIME_LIMITS}; {sql}"
-    cursor.execute(sql, values)
-    return cursor
-
-
-def _takes_several(connection: BaseDatabaseWrapper) -> bool:
-    """Only where the driver puts the values in: the server prepares one statement at a time."""
-    return not connection.settings_dict["OPTIONS"].get("server_side_binding")
-
-
-def _rows(cursor: Any) -> list[Any]:
-    # psycopg has a result for each statement, psycopg2 and SQLite that of the last.
-    while cursor.description is None and cursor.nextset():
-        pass
-    return cursor.fetchall()  # type: ignore[no-any-return]
+def _bound(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor == "postgresql":
+        bound_waits(connection.connection)
+    elif connection.vendor == "sqlite":
+        patience.bound(connection)
 
 
 def _rows_with_damage(
@@ -157,7 +161,7 @@ def _rows_with_damage(
     raw = connection.connection
     before, raw.text_factory = raw.text_factory, _text_with_damage
     try:
-        return _rows(_execute(connection, sql, values))
+        return send(connection, sql, values)
     finally:
         raw.text_factory = before
 

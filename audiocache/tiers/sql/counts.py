@@ -1,14 +1,50 @@
-"""Counters as rows: one for all time, one for the hour."""
+"""What is counted on the way and written beside it: hits of an entry, and counters.
+
+A counter has two rows: one for all time, one for the hour.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+from audiocache.tiers.sql.base import Dialect
+from audiocache.tiers.sql.batches import batches, flat
+from audiocache.tiers.sql.connection import OwnConnection
+
 HOUR_MS: Final = 3_600_000
 
 
-def rows_of(deltas: Mapping[str, int], now: int) -> list[tuple[str, str, int, int]]:
+class Counting:
+    """Writes nothing behind a test run: what was counted there is not the site's."""
+
+    def __init__(self, database: OwnConnection, sql: Dialect) -> None:
+        self._database = database
+        self._sql = sql
+
+    def touch(self, hits: Mapping[str, int], now: int) -> None:
+        """Add hits; the last key was used last, so each gets an instant of its own."""
+        if self._database.outlived_its_tests:
+            return
+        first = now - len(hits) + 1
+        uses = [(number, first + place, key) for place, (key, number) in enumerate(hits.items())]
+        for batch in batches(sorted(uses, key=lambda use: use[2])):
+            self._database.run_many(self._sql.touch, batch)
+
+    def add(self, deltas: Mapping[str, int], now: int) -> bool:
+        """Add to the counters of all time and of this hour; False: keep them."""
+        if self._database.outlived_its_tests:
+            return False
+        for batch in batches(_rows_of(deltas, now)):
+            self._database.run(self._sql.add_counts(len(batch)), flat(batch))
+        return True
+
+    def read(self) -> dict[str, int]:
+        """The counters of all time."""
+        return dict(self._database.query(self._sql.select_counts, ()))
+
+
+def _rows_of(deltas: Mapping[str, int], now: int) -> list[tuple[str, str, int, int]]:
     """Name, resolution, period, value; in an order, so that two writers cannot deadlock."""
     hour = now - now % HOUR_MS
     return sorted(

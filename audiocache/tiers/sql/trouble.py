@@ -69,6 +69,11 @@ def is_undecodable(error: Exception) -> bool:
     return str(error).startswith("Could not decode to UTF-8")
 
 
+def is_locked_file(error: Exception) -> bool:
+    """Was SQLite's lock not to be had in time? The connection is as good as before."""
+    return _code(error).startswith("SQLITE_BUSY")
+
+
 def _is_locked(error: Exception) -> bool:
     return isinstance(error, OperationalError) and (
         _code(error) in _LOCKED or "is locked" in _phrase(error)

@@ -20,10 +20,20 @@ def test_frames_are_counted() -> None:
     assert walk_aac(frame(blocks=2) * 75).duration_ms == 6400
 
 
+def test_a_tag_may_be_before_them() -> None:
+    """As in the segments of a stream."""
+    tag = b"ID3\x04\0\0\0\0\x01\x05" + bytes(133)
+    walked = walk_aac(tag + frame() * 75)
+    assert walked.duration_ms == 3200
+    assert walked.pieces[0].begin == len(tag)
+
+
 @pytest.mark.parametrize(
     ("audio", "why"),
     [
         (b"", "no ADTS frame"),
+        (b"ID3\x04\0\0\0\0\0\x05" + bytes(5), "no ADTS frame"),
+        (b"ID3\x04\0\0\0\0\x7f\x7f" + frame(), "a tag is cut"),
         (frame(rate_at=13), "no ADTS frame"),
         (frame(head=0xFFFB), "no ADTS frame"),
         (frame(size=7), "no frame at byte 0"),

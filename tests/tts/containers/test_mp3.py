@@ -6,7 +6,8 @@ import pytest
 
 from tests.tts.clips import TEXTS, clip
 from tts.containers.base import BadContainer
-from tts.containers.mp3 import MAX_TAGS, _behind_tags, _frame, walk_mp3
+from tts.containers.mp3 import _frame, walk_mp3
+from tts.containers.tags import MAX_TAGS, behind_tags
 
 FRAME = bytes.fromhex("fff314c0") + bytes(20)
 """MPEG-2 layer III at 8 kbit/s and 24 kHz: 24 bytes, 24 ms."""
@@ -79,7 +80,7 @@ def test_fewer_frames_than_the_first_one_says_is_cut(name: bytes) -> None:
 
 def test_half_a_clip_cut_between_two_frames_is_seen() -> None:
     audio = clip(TEXTS["en"], "mp3")
-    at = _behind_tags(audio, 0)
+    at = behind_tags(audio, 0)
     while at < len(audio) // 2:
         frame = _frame(audio[at : at + 4])
         assert frame is not None

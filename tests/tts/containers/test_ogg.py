@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from tests.tts.clips import TEXTS, clip
+from tests.tts.tagged import with_unmarked_end
 from tts.containers.base import BadContainer
 from tts.containers.crc import REVERSED, ogg_crc
 from tts.containers.ogg import CONTINUED, FIRST, LAST, NO_GRANULE, walk_ogg
@@ -61,13 +62,28 @@ def test_a_page_without_a_time_is_a_part_of_a_packet() -> None:
     assert walk_ogg(b"".join(pages)).duration_ms == 1000
 
 
+def test_the_last_stream_may_leave_its_end_unmarked() -> None:
+    """Who sends while it encodes may not know which page is its last."""
+    for audio in (stream(3), stream(3) + stream(2, serial=8)):
+        marked, unmarked = walk_ogg(audio), walk_ogg(with_unmarked_end(audio))
+        assert (marked.end_is_marked, unmarked.end_is_marked) == (True, False)
+        assert unmarked._replace(end_is_marked=True) == marked
+
+
 @pytest.mark.parametrize(
     ("audio", "why"),
     [
         (b"", "cut"),
         (stream()[:-40], "cut"),
         (stream()[:20], "cut in the header"),
-        (page(0, FIRST, HEAD) + page(1, granule=480), "last page is missing"),
+        (page(0, FIRST, HEAD), "last page is missing"),
+        (page(0, FIRST, HEAD) + page(1, body=b"tags"), "last page is missing"),
+        (with_unmarked_end(stream())[:-1], "cut"),
+        (
+            with_unmarked_end(stream(), 3) + page(3, 0, bytes(255), NO_GRANULE, lacing=b"\xff"),
+            "last page is missing",
+        ),
+        (with_unmarked_end(stream()) + stream(2, serial=8), "within another"),
         (page(0, FIRST, HEAD) + page(2, LAST), "page 2 follows page 0"),
         (page(0, FIRST, HEAD) + page(1, LAST, serial=8), "within another"),
         (page(0, FIRST, HEAD) + page(0, FIRST, HEAD, serial=8), "within another"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,42 @@ done.set()
 [thread.join() for thread in threads]
 speak("The parent goes on.")
 sys.exit(bad)
+"""
+
+
+CUT = """
+import os, sys, threading
+from django.conf import settings
+settings.configure()
+from tts.providers import espeak_library as espeak
+
+espeak.FORK_SECONDS = 0.1
+inside, go = threading.Event(), threading.Event()
+
+def stop():
+    inside.set()
+    return not go.wait(30)
+
+def speak_long():
+    espeak.library.speak("Hello", "en", {}, stop=stop)
+
+speaker = threading.Thread(target=speak_long)
+speaker.start()
+inside.wait(30)
+child = os.fork()
+if child == 0:
+    try:
+        espeak.library.speak("Hello", "en", {})
+    except espeak.EspeakError as error:
+        os._exit("forked" not in str(error))
+    os._exit(2)
+bad = os.waitpid(child, 0)[1]
+go.set()
+speaker.join()
+child = os.fork()
+if child == 0:
+    os._exit(not espeak.library.speak("Hello", "en", {}).pcm)
+sys.exit(bad or os.waitpid(child, 0)[1] or not espeak.library.speak("Hello", "en", {}).pcm)
 """
 
 
@@ -193,9 +230,30 @@ class TestEspeakProvider(ProviderContract):
         with pytest.raises(NotAudio, match="silent"):
             admit(self.speak(espeak, request), request)
 
-    def test_children_of_a_process_that_is_speaking_can_speak(self) -> None:
+    def test_whoever_waits_for_others_leaves_at_the_deadline(self, espeak: EspeakProvider) -> None:
+        inside, go = threading.Event(), threading.Event()
+
+        def stop() -> bool:
+            inside.set()
+            return not go.wait(30)
+
+        def speak_long() -> None:
+            espeak_library.library.speak("Hello", "en", {}, stop=stop)
+
+        other = threading.Thread(target=speak_long)
+        other.start()
+        assert inside.wait(30)
+        request = self.request(espeak)
+        with pytest.raises(ProviderTimeout, match="for others"):
+            espeak.synthesize(request, Deadline.after(0.05))
+        go.set()
+        other.join(30)
+        assert self.speak(espeak, request).audio
+
+    @pytest.mark.parametrize("code", [FORKS, CUT], ids=["between clips", "in the middle of one"])
+    def test_children_of_a_process_that_is_speaking_can_speak(self, code: str) -> None:
         run = subprocess.run(  # a process of its own, as forks under threads warn
-            [sys.executable, "-W", "ignore", "-c", FORKS],
+            [sys.executable, "-W", "ignore", "-c", code],
             timeout=60,
             cwd=Path(__file__).parents[3],
             check=False,

@@ -21,6 +21,7 @@ from tts.deadline import Deadline
 from tts.exceptions import ConnectionFailed, CutAnswer, NotAudio, ProviderTimeout, RequestRefused
 from tts.providers import sockets
 from tts.providers.calls import HttpAnswer, HttpCall
+from tts.providers.heads import MAX_INTERIM
 from tts.providers.wire import Wire
 
 LIMIT = 100_000
@@ -50,6 +51,47 @@ def test_an_answer_is_a_value_that_shows_nothing(wire: Wire, server: Server) -> 
     assert answer.headers["x-thing"] == "1"
     assert "secret" not in repr(call)
     assert "sound" not in repr(answer)
+
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsound"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [HINTS, CONTINUE, CONTINUE + HINTS + HINTS, b"HTTP/1.1 102 Processing\r\n\r\n" * MAX_INTERIM],
+    ids=["hints", "continue", "several", "many"],
+)
+def test_what_announces_an_answer_is_no_answer(wire: Wire, server: Server, before: bytes) -> None:
+    server.next.append(misbehaving.raw(before + ANSWER))
+    answer = send(wire, server)
+    assert (answer.status, answer.body) == (200, b"sound")
+    assert "link" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HINTS,
+        HINTS[:-4],
+        HINTS * (MAX_INTERIM + 1) + ANSWER,
+        HINTS[:-2] + b"X: y\r\n" * 100 + b"\r\n" + ANSWER,
+        HINTS + ANSWER[:20],
+    ],
+    ids=["alone", "cut", "too many", "endless", "cut behind it"],
+)
+def test_announcements_without_an_answer_are_a_failure(
+    wire: Wire, server: Server, sent: bytes
+) -> None:
+    server.next.append(misbehaving.raw(sent))
+    with pytest.raises(ConnectionFailed):
+        send(wire, server)
+
+
+def test_another_protocol_is_no_announcement(wire: Wire, server: Server) -> None:
+    server.next.append(misbehaving.raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + ANSWER))
+    assert not send(wire, server).ok
 
 
 def test_a_success_is_taken_as_it_comes(wire: Wire, server: Server) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
 from django.db import connections
 
 from audiocache import MultiTierAudioCache, turns
@@ -22,7 +23,7 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.sql.lease_file import LeaseFile
 from audiocache.turns import Turn, Wait
 from project.servers import RedisServer, start_redis
-from tests.audiocache.conftest import DATABASES, ON_SQLITE, NewCache, NewTier
+from tests.audiocache.conftest import DATABASES, ON_POSTGRESQL, ON_SQLITE, NewCache, NewTier
 
 SOUND = b"paid for"
 
@@ -298,6 +299,62 @@ def test_when_redis_goes_the_turn_goes_on_in_the_database(
     assert not other.future.done()
     mine.settle("stored")
     assert other.future.result(5) == "stored"
+
+
+def restart(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
+def empty(server: RedisServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+
+
+FAULTS = {"gone": RedisServer.kill, "silent": RedisServer.pause, "empty": empty, "anew": restart}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        *(pytest.param("sqlite", fault, marks=ON_SQLITE) for fault in ["silent", "empty", "anew"]),
+        pytest.param("sqlite", "gone", marks=[ON_SQLITE, pytest.mark.chaos]),
+        pytest.param("postgresql", "empty", marks=ON_POSTGRESQL),
+    ],
+)
+def test_who_asks_right_after_redis_failed_is_told_by_the_database(
+    new_pair: NewPair, server: RedisServer, kind: str, fault: str
+) -> None:
+    """Not only once the owner has extended its turn: until then another could have called."""
+    one, two = new_pair(kind, ("redis", {"redis_url": server.url}))
+    mine, before = one.turns.take("a", 60), two.turns.take("a", 60)
+    FAULTS[fault](server)
+    after = two.turns.take("a", 60)
+    assert isinstance(mine, Turn)
+    assert isinstance(before, Wait)
+    assert isinstance(after, Wait)
+    mine.settle("stored")
+    assert [before.future.result(5), after.future.result(5)] == ["stored", "stored"]
+
+
+@ON_SQLITE
+def test_who_has_it_in_one_store_alone_gives_it_back(
+    new_pair: NewPair, server: RedisServer
+) -> None:
+    one, two = new_pair("sqlite", ("redis", {"redis_url": server.url}))
+    leases = two.tiers["distributed"].leases
+    mine = one.turns.take("a", 60)
+    empty(server)
+    other = two.turns.take("a", 60)
+    assert isinstance(mine, Turn)
+    assert leases is not None
+    assert leases.look(["a"])["a"].holder == ""
+    one.turns._extend()
+    assert leases.look(["a"])["a"].holder == mine.owner == other.owner
+    mine.settle("nowhere")
+    again = two.turns.take("a", 60)
+    assert isinstance(again, Turn)
+    again.settle("stored")
 
 
 def test_when_nothing_can_say_whose_turn_it_is_all_go_ahead(

@@ -29,7 +29,7 @@ class Coordinator:
         offering = [rung for rung in rungs if rung.tier.leases is not None]
         offering.sort(key=lambda rung: rung.tier.name != DISTRIBUTED)
         self._rungs = [
-            Rung(rung.tier, recorder, executor) if _store(rung.tier).apart else rung
+            Rung(rung.tier, recorder, executor, probed=False) if _store(rung.tier).apart else rung
             for rung in offering
         ]
 

@@ -379,7 +379,7 @@ def test_a_lease_file_that_another_holds_up_costs_little_and_no_queue(
     new_pair: NewPair, in_threads: Callable[..., list[Any]]
 ) -> None:
     one, two = new_pair("sqlite")
-    assert two.turns.take("before", 60)  # the file is there
+    two.turns.take("before", 60)  # the file is there
     leases = one.tiers["persistent"].leases
     assert isinstance(leases, LeaseFile)
     with closing(sqlite3.connect(leases.path)) as other:

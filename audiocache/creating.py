@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from functools import partial
 
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import FlightAbandoned, Flights, outcome
+from audiocache.flight import FlightAbandoned, outcome
+from audiocache.flights import Flights
 from audiocache.ladder import Ladder
 from audiocache.lanes import Lanes
 from audiocache.making import Making

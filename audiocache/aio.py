@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar, cast
 
 from audiocache.creating import CreatingVerbs
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import FlightAbandoned, Later
+from audiocache.flight import FlightAbandoned, Later
 from audiocache.sharing import SHARED, Sharing
 from audiocache.verbs import (
     Audio,

@@ -19,6 +19,7 @@ from audiocache.coordinator import Coordinator
 from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
 from audiocache.flights import Flights
 from audiocache.ladder import Ladder
+from audiocache.lanes import Lanes
 from audiocache.places import Places
 from audiocache.stale import StaleVerbs
 from audiocache.stats import Recorder
@@ -59,7 +60,7 @@ class MultiTierAudioCache(StaleVerbs):
         blind_ms = int(self.config.max_blind_seconds * 1000)
         self.ladder = Ladder(built, self.recorder, self.executor, clock, blind_ms=blind_ms)
         # Apart: slow makings must not keep look-ups from their threads.
-        self.makers = executor or Workers("audiocache-making")
+        self.makers = Lanes("audiocache-making", executor)
         self._clock = clock
         self.flights: Flights[AudioEntry] = Flights()
         self.places = Places(self.ladder.rungs)

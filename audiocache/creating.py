@@ -9,15 +9,16 @@ from concurrent.futures import Future
 from functools import partial
 
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import FlightAbandoned, Flights, outcome
+from audiocache.flight import FlightAbandoned, outcome
+from audiocache.flights import Flights
 from audiocache.ladder import Ladder
+from audiocache.lanes import Lanes
 from audiocache.making import Making
 from audiocache.sharing import SHARED, Sharing
 from audiocache.stats import Recorder
 from audiocache.storing import Mark
 from audiocache.turns import Turns
 from audiocache.verbs import TextVerbs
-from audiocache.workers import Executor
 
 
 class CreatingVerbs(TextVerbs):
@@ -27,7 +28,7 @@ class CreatingVerbs(TextVerbs):
     recorder: Recorder
     flights: Flights[AudioEntry]
     turns: Turns
-    makers: Executor
+    makers: Lanes
 
     def find_or_create(
         self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED
@@ -73,7 +74,8 @@ class CreatingVerbs(TextVerbs):
         be another rendition of the same source: then look again.
         """
         making = self.making(clip, sharing)
-        return self.flights.start(clip.source_key, partial(making.run, create), self.makers.submit)
+        submit = partial(self.makers.submit, lane=sharing.lane)
+        return self.flights.start(clip.source_key, partial(making.run, create), submit)
 
     def making(self, clip: Clip, sharing: Sharing) -> Making:
         """The way of a missing clip to its entry, over all processes."""

@@ -13,58 +13,18 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
+from contextvars import copy_context
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from audiocache.exceptions import AudioCacheError, WaitExpired
+from audiocache.flight import Flight, FlightAbandoned, Later, leads_to, making
 from audiocache.forks import renew_in_child
 
 T = TypeVar("T")
 
 Submit = Callable[[Callable[[], None]], object]
 """Runs a job: now, or on another thread."""
-
-
-class FlightAbandoned(AudioCacheError):
-    """The making was stopped (exit, cancellation) before there was an outcome.
-
-    Raised to the caller who began it; those who joined begin anew.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """There is no outcome yet: call again when this future is done."""
-
-    future: Future[Any]
-
-
 Call = Callable[[], T | Later]
-
-
-class Flight(Generic[T]):
-    """One call under way."""
-
-    __slots__ = ("awaits", "future", "loop", "lost", "thread")
-
-    def __init__(self) -> None:
-        self.awaits: set[Flight[Any]] = set()
-        """The flights that this call has joined: it may be waiting for them."""
-        self.thread: int | None = None
-        """The thread that makes the call, or that runs its task; None before it begins."""
-        self.loop: asyncio.AbstractEventLoop | None = None
-        """The loop that runs its task."""
-        self.lost: Callable[[], object] | None = None
-        """To be told when that loop is closed before the task has ended."""
-        self.future: Future[T] = Future()
-        # Running from the start: a waiter that is cancelled cannot cancel it for the others.
-        self.future.set_running_or_notify_cancel()
-
-
-_making: Final[ContextVar[tuple[Flight[Any], ...]]] = ContextVar("audiocache_making", default=())
-"""The calls that the running code is part of: it goes along to tasks and to threads of ours."""
 
 
 class Flights(Generic[T]):
@@ -119,17 +79,17 @@ class Flights(Generic[T]):
         self._lock = threading.Lock()
 
     def _join(self, key: str, *, blocking: bool) -> tuple[Flight[T], bool]:
-        mine = _making.get()
+        mine = making.get()
         self._leave_dead(key)
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
                 flight = self._flights[key] = Flight()
                 return flight, False
-            if (blocking and flight.thread == threading.get_ident()) or _leads_to(flight, mine):
+            if (blocking and flight.thread == threading.get_ident()) or leads_to(flight, mine):
                 raise RuntimeError("create() asked for the very clip that it is making")
-            for making in mine:
-                making.awaits.add(flight)
+            for one in mine:
+                one.awaits.add(flight)
         return flight, True
 
     def leave_dead(self) -> None:
@@ -158,12 +118,12 @@ class Flights(Generic[T]):
     def _lead(self, key: str, flight: Flight[T], call: Call[T], submit: Submit) -> None:
         context = copy_context()
         flight.thread = threading.get_ident()
-        token = _making.set((*_making.get(), flight))
+        token = making.set((*making.get(), flight))
         try:
             with self._landing(key, flight) as answer:
                 answer.append(call())
         finally:
-            _making.reset(token)
+            making.reset(token)
         if answer and isinstance(answer[0], Later):
             again = partial(context.run, self._lead, key, flight, call, submit)
             self._lead_later(key, flight, answer[0], lambda: submit(again))
@@ -178,7 +138,7 @@ class Flights(Generic[T]):
         self, key: str, flight: Flight[T], call: Callable[[], Awaitable[T]]
     ) -> asyncio.Task[None]:
         async def lead() -> None:
-            _making.set((*_making.get(), flight))
+            making.set((*making.get(), flight))
             with self._landing(key, flight) as result:
                 result.append(await call())
 
@@ -238,27 +198,3 @@ def _waited(call: Call[T]) -> T:
     while isinstance(answer := call(), Later):
         answer.future.result()
     return answer
-
-
-def _leads_to(flight: Flight[Any], makings: tuple[Flight[Any], ...]) -> bool:
-    """Is it one of these makings, or does it wait for one?"""
-    seen: set[Flight[Any]] = set()
-    ahead = [flight] if makings else []
-    while ahead:
-        one = ahead.pop()
-        if one in makings:
-            return True
-        if one not in seen and not one.future.done():
-            seen.add(one)
-            ahead.extend(one.awaits)
-    return False
-
-
-def outcome(future: Future[T], timeout: float) -> T:
-    """The result or the error of a flight. Raises WaitExpired after `timeout` seconds."""
-    try:
-        return future.result(max(0.0, timeout))
-    except TimeoutError:
-        if future.done():  # the call's own error
-            raise
-        raise WaitExpired from None

@@ -32,6 +32,10 @@ class Lease(NamedTuple):
     outcome: str = ""
     """What came of it then."""
 
+    def knows(self, owner: str) -> bool:
+        """Does it say what became of the turn of this owner?"""
+        return owner in (self.holder, self.settled_by)
+
 
 class LeaseStore(ABC):
     """Leases by name in one place. Every method raises TierError alone."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flights import FlightAbandoned, Later
+from audiocache.flight import FlightAbandoned, Later
 from audiocache.leases import ABANDONED, FAILED, NOWHERE, STORED
 from audiocache.sharing import Sharing
 from audiocache.storing import Mark

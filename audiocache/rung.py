@@ -24,8 +24,12 @@ AGAIN_SECONDS: Final = 0.05
 class Rung:
     """A tier on the ladder: the place where trouble in a tier ends (law 3)."""
 
-    def __init__(self, tier: Tier, recorder: Recorder, executor: Executor) -> None:
+    def __init__(
+        self, tier: Tier, recorder: Recorder, executor: Executor, *, probed: bool = True
+    ) -> None:
+        """`probed`: the pulse calls `probe`, so that no caller has to find out."""
         self.tier = tier
+        self._probed = probed
         self._executor = executor
         self.count = recorder.count_for(tier.name)
         self.circuit = Circuit(tier.name, first=FIRST_PROBE_SECONDS)
@@ -71,7 +75,8 @@ class Rung:
 
     def _may_probe(self) -> bool:
         """Callers pay for no probe while the pulse makes them, unless it is held up."""
-        return self.circuit.allows(patience=PROBE_SECONDS if pulse.running else 0.0)
+        others = self._probed and pulse.running
+        return self.circuit.allows(patience=PROBE_SECONDS if others else 0.0)
 
     def probe(self) -> None:
         """Where the tier is broken and it is time: ask it whether it works again. The pulse's."""

@@ -1,5 +1,5 @@
-"""How a making is shared with other processes: for how long it may hold them up, and how its
-error is told to them.
+"""How a making is shared with other processes, for how long it may hold them up, and how its
+error is told to them; and whom it may hold up in this one.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Sharing:
     """An error as text, without anything that must stay in this process."""
     unpack: Callable[[str], Exception] = failed_elsewhere
     """The error to raise for that text where it was not made."""
+    lane: str = ""
+    """Makings of one name have threads of their own: those who ask the same provider."""
 
 
 SHARED: Final = Sharing()

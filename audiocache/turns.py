@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Final
 
-from audiocache.coordinator import PATIENCE_SECONDS, Coordinator
+from audiocache.coordinator import Coordinator
 from audiocache.forks import renew_in_child
 from audiocache.leases import ABANDONED, Lease, new_owner
 from audiocache.pulse import pulse
@@ -123,9 +123,7 @@ class Turns:
         with self._lock:
             held = self._held.pop(turn.owner, None)
         if held is not None:
-            self._coordinator.ask(
-                lambda store: store.settle(turn.name, turn.owner, outcome), PATIENCE_SECONDS
-            )
+            self._coordinator.settle(turn.name, turn.owner, outcome)
 
     def close(self) -> None:
         """Give connections back."""
@@ -152,13 +150,12 @@ class Turns:
         self._extend_at = now + EXTEND_SECONDS
         held = {turn.name: turn.owner for turn in list(self._held.values()) if turn.until > now}
         if held:
-            self._coordinator.ask(lambda store: store.take(held, _ms(LEASE_SECONDS)))
+            self._coordinator.extend(held, _ms(LEASE_SECONDS))
 
     def _poll(self, waits: list[Wait]) -> None:
-        names = {wait.name for wait in waits}
-        found: Mapping[str, Lease] = self._coordinator.ask(lambda store: store.look(names)) or {}
+        found = self._coordinator.look({wait.owner: wait.name for wait in waits})
         for wait in waits:
-            if wait.heed(found.get(wait.name)):
+            if wait.heed(found.get(wait.owner)):
                 with self._lock:
                     self._waits.discard(wait)
 
@@ -167,11 +164,7 @@ class Turns:
     def _ask(self, name: str, seconds: float) -> tuple[Turn, Lease | None]:
         """A turn, which is ours if the lease says so, or where there is no telling."""
         turn = Turn(self, name, new_owner(), seconds)
-        ms = _ms(min(seconds, LEASE_SECONDS))
-        leases = self._coordinator.ask(
-            lambda store: store.take({name: turn.owner}, ms), PATIENCE_SECONDS
-        )
-        lease = leases[name] if leases else None
+        lease = self._coordinator.take(name, turn.owner, _ms(min(seconds, LEASE_SECONDS)))
         if lease is not None and lease.holder == turn.owner:
             self._hold(turn)
         return turn, lease

@@ -6,6 +6,7 @@ is no provider's, its class alone.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import datetime
 from typing import Any, Final
@@ -20,11 +21,12 @@ LONGEST_MESSAGE: Final = 500
 FIELDS: Final = ("provider", "status", "retry_after", "request_id")
 
 
-def sharing_of(*, remote: bool, timeout: float) -> Sharing:
+def sharing_of(*, remote: bool, timeout: float, lane: str = "") -> Sharing:
     """How the makings of a provider are shared: as long as calls and queue may take."""
     if not remote:
-        return ALONE
-    return Sharing(seconds=2 * timeout + MARGIN_SECONDS, pack=pack, unpack=unpack)
+        return dataclasses.replace(ALONE, lane=lane)
+    seconds = 2 * timeout + MARGIN_SECONDS
+    return Sharing(seconds=seconds, pack=pack, unpack=unpack, lane=lane)
 
 
 def pack(error: Exception) -> str:

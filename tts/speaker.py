@@ -68,7 +68,10 @@ class Speaker(ABC):
     @cached_property
     def sharing(self) -> Sharing:
         """How the makings are shared with other processes."""
-        return sharing_of(remote=self.provider.remote, timeout=self.config.timeout)
+        provider = self.provider
+        return sharing_of(
+            remote=provider.remote, timeout=self.config.timeout, lane=provider.account
+        )
 
     def prepared(self, request: SpeechRequest, namespace: str) -> Prepared:
         """The request complete, and its clip. Raises InvalidSpeechRequest."""

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Recording
-from audiocache.flights import FlightAbandoned
+from audiocache.flight import FlightAbandoned
 from audiocache.streams import Broadcast, Channels, Turn, pieces_of
 from tts.deadline import Deadline
 from tts.outages import FAILURES

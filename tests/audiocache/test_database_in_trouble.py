@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from queue import Queue
 from typing import Any
 
 import psycopg
@@ -16,8 +17,10 @@ from django.db import connections
 
 from audiocache import MultiTierAudioCache
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
+from audiocache.pulse import pulse
 from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.sql import sending, waiting
+from audiocache.turns import EXTEND_SECONDS, LEASE_SECONDS
 from tests.audiocache.conftest import (
     ALIASES,
     OF_ONE_SESSION,
@@ -246,6 +249,45 @@ def test_a_line_in_trouble_is_an_outage_and_ends(
     line.become("")
     assert tier.put_many([made]) == {made.key}
     assert tier.get(made.key) is not None
+
+
+class Beat:
+    """Asks a tier whenever the pulse comes to it."""
+
+    def __init__(self, tier: PersistentTier) -> None:
+        self._tier = tier
+        self.answers: Queue[type[Exception] | None] = Queue()
+        pulse.every(3600, self.work)
+        pulse.ensure()
+
+    def work(self) -> None:
+        try:
+            self._tier.check()
+        except TierError as error:
+            self.answers.put(type(error))
+        else:
+            self.answers.put(None)
+
+    def answer(self) -> type[Exception] | None:
+        pulse.soon(self.work)
+        return self.answers.get(timeout=10)
+
+
+@ON_POSTGRESQL
+def test_the_pulse_does_not_wait_for_it_longer_than_a_lease_lasts(
+    new_tier: NewTier, line: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert EXTEND_SECONDS + waiting.PULSE_SECONDS < LEASE_SECONDS
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 60)
+    monkeypatch.setattr(waiting, "PULSE_SECONDS", 0.3)
+    beat = Beat(new_tier("postgresql"))
+    try:
+        assert beat.answer() is None
+        line.become("silence")
+        assert beat.answer() is TierUnavailable
+    finally:
+        pulse.forget(beat.work)
+        pulse.stop()
 
 
 @OF_ONE_SESSION

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from audiocache.flights import FlightAbandoned, Flights, Later
+from audiocache.flight import FlightAbandoned, Later
+from audiocache.flights import Flights
 from audiocache.workers import Workers
 
 InThreads = Callable[[int, Callable[[int], Any]], list[Any]]

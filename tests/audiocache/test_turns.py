@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
+import redis
 from django.db import connections
 
 from audiocache import MultiTierAudioCache, turns
@@ -22,7 +25,7 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.sql.lease_file import LeaseFile
 from audiocache.turns import Turn, Wait
 from project.servers import RedisServer, start_redis
-from tests.audiocache.conftest import DATABASES, ON_SQLITE, NewCache, NewTier
+from tests.audiocache.conftest import DATABASES, ON_POSTGRESQL, ON_SQLITE, NewCache, NewTier
 
 SOUND = b"paid for"
 
@@ -300,6 +303,67 @@ def test_when_redis_goes_the_turn_goes_on_in_the_database(
     assert other.future.result(5) == "stored"
 
 
+def restart(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
+def empty(server: RedisServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+
+
+FAULTS = {"gone": RedisServer.kill, "silent": RedisServer.pause, "empty": empty, "anew": restart}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        *(pytest.param("sqlite", fault, marks=ON_SQLITE) for fault in ["silent", "empty", "anew"]),
+        pytest.param("sqlite", "gone", marks=[ON_SQLITE, pytest.mark.chaos]),
+        pytest.param("postgresql", "empty", marks=ON_POSTGRESQL),
+    ],
+)
+def test_who_asks_right_after_redis_failed_is_told_by_the_database(
+    new_pair: NewPair, server: RedisServer, kind: str, fault: str
+) -> None:
+    """Not only once the owner has extended its turn: until then another could have called."""
+    one, two = new_pair(kind, ("redis", {"redis_url": server.url}))
+    mine, before = one.turns.take("a", 60), two.turns.take("a", 60)
+    FAULTS[fault](server)
+    after = two.turns.take("a", 60)
+    assert isinstance(mine, Turn)
+    assert isinstance(before, Wait)
+    assert isinstance(after, Wait)
+    mine.settle("stored")
+    assert [before.future.result(5), after.future.result(5)] == ["stored", "stored"]
+
+
+def holder_in(server: RedisServer) -> str:
+    """Of the one lease that is there."""
+    with redis.Redis.from_url(server.url, decode_responses=True) as client:
+        [lease] = client.keys("*:lease:*")
+        return str(client.hget(lease, "holder"))
+
+
+@ON_SQLITE
+def test_who_has_it_in_one_store_alone_gives_it_back(
+    new_pair: NewPair, server: RedisServer
+) -> None:
+    one, two = new_pair("sqlite", ("redis", {"redis_url": server.url}))
+    mine = one.turns.take("a", 60)
+    empty(server)
+    other = two.turns.take("a", 60)
+    assert isinstance(mine, Turn)
+    assert holder_in(server) == ""
+    one.turns._extend()
+    assert holder_in(server) == mine.owner == other.owner
+    mine.settle("nowhere")
+    again = two.turns.take("a", 60)
+    assert isinstance(again, Turn)
+    again.settle("stored")
+
+
 def test_when_nothing_can_say_whose_turn_it_is_all_go_ahead(
     new_pair: NewPair, server: RedisServer
 ) -> None:
@@ -308,6 +372,26 @@ def test_when_nothing_can_say_whose_turn_it_is_all_go_ahead(
         turn = cache.turns.take("a", 60)
         assert isinstance(turn, Turn)
         turn.settle("stored")
+
+
+@ON_SQLITE
+def test_a_lease_file_that_another_holds_up_costs_little_and_no_queue(
+    new_pair: NewPair, in_threads: Callable[..., list[Any]]
+) -> None:
+    one, two = new_pair("sqlite")
+    two.turns.take("before", 60)  # the file is there
+    leases = one.tiers["persistent"].leases
+    assert isinstance(leases, LeaseFile)
+    with closing(sqlite3.connect(leases.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        turns = in_threads(16, lambda place: one.turns.take(f"{place}", 60))
+        turns += [one.turns.take(f"again {place}", 60) for place in range(16)]
+        took = time.monotonic() - began
+        other.rollback()
+    assert {type(turn) for turn in turns} == {Turn}
+    assert took < 2.5
+    until(lambda: isinstance(one.turns.take("before", 60), Wait))  # they agree again
 
 
 def test_a_cache_without_shared_tiers_agrees_with_nobody(new_pair: NewPair) -> None:

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from audiocache.workers import Inline, Workers
+from audiocache.lanes import MOST, Lanes
+from audiocache.workers import MAX_THREADS, Inline, Workers
 
 COLOUR = contextvars.ContextVar("colour", default="none")
 
@@ -110,3 +111,21 @@ def test_in_a_child_the_threads_are_started_anew() -> None:
     workers.close(lambda: None)
     assert pool is not None
     pool.shutdown()
+
+
+def test_who_hangs_in_one_lane_keeps_no_other_from_a_thread() -> None:
+    lanes = Lanes("audiocache-test")
+    go_on = threading.Event()
+    hanging = [lanes.submit(lambda: go_on.wait(10), "slow") for _ in range(MAX_THREADS + 1)]
+    assert lanes.submit(lambda: "spoken", "quick").result(5) == "spoken"
+    go_on.set()
+    assert all(one.result(5) for one in hanging)
+    lanes.close(lambda: None)
+
+
+def test_lanes_are_few_and_who_comes_later_shares_one() -> None:
+    lanes = Lanes("audiocache-test")
+    for number in range(MOST + 5):
+        lanes.submit(lambda: None, f"{number}").result(5)
+    assert len(lanes._lanes) == MOST + 1
+    lanes.close(lambda: None)

@@ -63,7 +63,7 @@ class Seen:
 
 
 def speak_in_threads(texts: list[str], number: int, at: float) -> Seen:
-    seen = Seen()
+    seen, all_ended = Seen(), threading.Barrier(number)
 
     def ask(place: int) -> None:
         get_audio_cache().has("anything")  # a server's threads have their connections
@@ -74,6 +74,7 @@ def speak_in_threads(texts: list[str], number: int, at: float) -> Seen:
             except Exception as error:
                 seen.errors[f"{type(error).__name__} {getattr(error, 'status', '')}"] += 1
         seen.end()
+        all_ended.wait()  # what a server's threads do not do now is not to hold up the others
         connections.close_all()
 
     threads = [threading.Thread(target=ask, args=(place,)) for place in range(number)]

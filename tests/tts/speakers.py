@@ -39,7 +39,8 @@ def site(
     """
     default = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "site.sqlite3")}
     databases: dict[str, Any] = {"default": default}
-    cache: dict[str, Any] = {"BACKEND": "sqlite"}
+    # Without a limit: under a load of puts a phrase would be evicted, and rightly be paid again.
+    cache: dict[str, Any] = {"BACKEND": "sqlite", "PERSISTENT_MAX_SIZE": 0}
     if alias:
         known = connections[alias].settings_dict
         names = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")

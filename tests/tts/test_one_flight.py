@@ -6,11 +6,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from audiocache.turns import LEASE_SECONDS
+from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import ON_POSTGRESQL, server_url
 from tests.tts.speakers import CALL_SECONDS, Speaker, site, slowly, speakers, together
 from tests.tts.vendors import openai
@@ -156,3 +159,37 @@ def test_when_the_owner_is_killed_another_takes_over(
     assert answer["errors"] == {}
     first, second = provider.heard
     assert first.at < killed < second.at < killed + LEASE_SECONDS + 1
+
+
+def empty(server: RedisServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+
+
+FAULTS = {"gone": RedisServer.kill, "silent": RedisServer.pause, "empty": empty}
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("fault", FAULTS)
+def test_who_asks_when_redis_has_just_failed_waits_for_the_call_under_way(
+    fault: str, provider: Server, tmp_path: Path
+) -> None:
+    def late(line: socket.socket, heard: Heard) -> bool:
+        time.sleep(3)  # the other is there by then, and has found Redis as it is
+        return openai.reply(heard)(line, heard)
+
+    order = {"speak": ["A phrase that Redis forgot."], "threads": 5}
+    with (
+        start_redis() as server,
+        speakers(2, site(tmp_path, provider, redis_url=server.url)) as (owner, other),
+    ):
+        provider.heard.clear()
+        provider.next.append(late)
+        owner.order(**order)
+        while not provider.heard:
+            time.sleep(0.01)
+        FAULTS[fault](server)
+        other.order(**order)
+        answers = [owner.answer(), other.answer()]
+    assert [len(sounds) for sounds in spoken(answers).values()] == [1]
+    assert len(provider.heard) == 1

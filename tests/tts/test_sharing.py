@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audiocache.sharing import ALONE
 from tts.exceptions import NotAudio, ProviderError, QuotaSpent, RateLimited, WrongKey
 from tts.sharing import pack, sharing_of, unpack
 
@@ -61,5 +60,6 @@ def test_what_a_later_release_may_say_is_an_error_too(told: str) -> None:
 
 
 def test_what_is_made_in_this_process_asks_no_other() -> None:
-    assert sharing_of(remote=False, timeout=5) is ALONE
+    sharing = sharing_of(remote=False, timeout=5, lane="espeak")
+    assert (sharing.leased, sharing.lane) == (False, "espeak")
     assert sharing_of(remote=True, timeout=5).seconds > 5

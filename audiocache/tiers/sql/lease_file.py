@@ -21,11 +21,13 @@ from django.db import connections
 
 from audiocache import own_file
 from audiocache.database import in_memory
-from audiocache.exceptions import TierBusy, TierError
+from audiocache.exceptions import TierError, TierUnavailable
 from audiocache.tiers.sql.leases import SqlLeases
 
-TIMEOUT_SECONDS: Final = 2.0
-"""For a writer's turn; each takes less than a millisecond."""
+TIMEOUT_SECONDS: Final = 0.3
+"""For a writer's turn among the processes; each takes less than a millisecond."""
+QUEUE_SECONDS: Final = 2.0
+"""And among the threads of this one, as long as none has failed meanwhile."""
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS audiocache_lease (
@@ -33,6 +35,10 @@ CREATE TABLE IF NOT EXISTS audiocache_lease (
 ) WITHOUT ROWID
 """
 _INDEX: Final = "CREATE INDEX IF NOT EXISTS audiocache_lease_end ON audiocache_lease (deadline)"
+# Nothing waits for the disk: what is lost with the power is worth nothing afterwards.
+_BEGIN: Final = ("PRAGMA synchronous=OFF", "PRAGMA journal_mode=WAL", _TABLE, _INDEX)
+_LOCKED: Final = ("SQLITE_BUSY", TimeoutError.__name__)
+"""Their names begin so."""
 _RUINED: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 
@@ -48,6 +54,7 @@ class LeaseFile(SqlLeases):
         self._alias = alias
         self._connection: sqlite3.Connection | None = None
         self._identity = (0, 0)
+        self._failed_at = 0.0
         self._lock = threading.Lock()
         _files.add(self)
 
@@ -63,9 +70,12 @@ class LeaseFile(SqlLeases):
             self._close()
 
     def _query(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        if not self._lock.acquire(timeout=TIMEOUT_SECONDS):
-            raise TierBusy("leases: many wait")
+        came = time.monotonic()
+        if not self._lock.acquire(timeout=QUEUE_SECONDS):
+            raise TierUnavailable("leases: held up")
         try:
+            if self._failed_at > came:  # what another met inside, those who waited need not meet
+                raise TierUnavailable("leases: it failed meanwhile")
             with self._trouble():
                 return self._open().execute(sql, values).fetchall()
         finally:
@@ -91,12 +101,14 @@ class LeaseFile(SqlLeases):
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            self._close()
             code = getattr(error, "sqlite_errorname", type(error).__name__)
+            if code.startswith(_LOCKED):
+                self._failed_at = time.monotonic()
+                raise TierUnavailable(f"leases {code}") from None
+            self._close()
             if code in _RUINED:
                 _remove(self.path)
-            kind = TierBusy if code == "SQLITE_BUSY" else TierError
-            raise kind(f"leases {code}") from None
+            raise TierError(f"leases {code}") from None
 
     # A fork: SQLite remembers by process which locks it holds, so no child may have seen it open.
 
@@ -119,8 +131,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(
             path, timeout=TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", _TABLE, _INDEX):
-            connection.execute(statement)
+        try:
+            for statement in _BEGIN:
+                connection.execute(statement)
+        except sqlite3.Error:
+            connection.close()
+            raise
     return connection
 
 

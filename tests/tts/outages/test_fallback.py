@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from audiocache import MultiTierAudioCache
+from audiocache.workers import MAX_THREADS
 from tests.tts.outages.conftest import TEXT, Speak, asking, openai_fallback, speaker
 from tests.tts.vendors import elevenlabs, openai
 from tests.tts.vendors.misbehaving import silence
@@ -26,7 +29,7 @@ from tts.providers import build_provider
 from tts.retry import without_waits
 from tts.rewording import reworded
 from tts.service import TTSService
-from tts.speech import SpeechRequest
+from tts.speech import Speech, SpeechRequest
 
 DOWN = Reply(503)
 SPENT = elevenlabs.refusal(401, "quota_exceeded")
@@ -187,6 +190,26 @@ def test_who_waits_for_one_that_hangs_turns_to_the_next_in_time(
     assert speech.provider == "openai"
     assert 0.3 <= time.monotonic() - started < 1.3
     service.close()
+
+
+def test_one_that_hangs_with_many_calls_holds_up_no_other(
+    server: Server, other: Server, cache: MultiTierAudioCache
+) -> None:
+    config = asking(server, fallback_after=0.2, fallbacks=[openai_fallback(other)])
+    service = TTSService(config, cache=cache)
+    go_on = threading.Event()
+    server.behave = lambda line, heard: go_on.wait(60) and SPENT(line, heard)
+
+    async def speak() -> list[Speech]:
+        asked = [SpeechRequest(f"Phrase {number}.") for number in range(MAX_THREADS + 8)]
+        return await asyncio.gather(*map(service.synthesize, asked))
+
+    started = time.monotonic()
+    assert {speech.provider for speech in asyncio.run(speak())} == {"openai"}
+    assert time.monotonic() - started < config.timeout / 2  # they still hang
+    go_on.set()
+    service.close()
+    cache.close()
 
 
 def test_one_whose_key_is_missing_is_passed_over(

@@ -24,9 +24,11 @@ from audiocache.tiers.redis_log import RedisStream
 from audiocache.tiers.redis_log_scripts import Forgetting
 from audiocache.tiers.redis_names import Names
 from audiocache.tiers.redis_places import RedisPlaces
-from audiocache.tiers.redis_put import NEWER, PUT, TAKEN, Mode, Put, put_call
+from audiocache.tiers.redis_put import CLEARED, NEWER, PUT, TAKEN, Mode, Put, put_call
 from audiocache.tiers.redis_removing import WRONG_TYPE, RedisRemoving, header_in
 
+TRIES: Final = 3
+"""At storing while others clear."""
 LONGEST_MS: Final = 30 * 24 * 3_600_000
 """Redis keeps an entry without end for this long."""
 
@@ -147,20 +149,30 @@ class DistributedTier(Tier):
         guard: Guard | None = None,
     ) -> set[str]:
         """Store envelopes with their expiry: one round trip."""
-        mode = Mode(self._clock(), only_missing, guard, self.log.ledger)
+        now, answers = self._clock(), dict[str, int]()
         latest = {entry.key: entry for entry in entries}
-        lives = {key: self._life(entry, mode.now) for key, entry in latest.items()}
+        lives = {key: self._life(entry, now) for key, entry in latest.items()}
         # What has no life here (0) still replaces its older sound.
-        wanted = [key for key in latest if lives[key] or not only_missing]
-        if not wanted:
-            return set()
-        generation = self._generation.known()
-        puts = (self._put(latest[key], lives[key], generation) for key in wanted)
+        wanted = {key: one for key, one in latest.items() if lives[key] or not only_missing}
+        for _ in range(TRIES if wanted else 0):
+            mode = Mode(now, only_missing, guard, self.log.ledger, self._generation.known())
+            answers |= self._store(wanted, lives, mode)
+            wanted = {key: one for key, one in wanted.items() if answers[key] == CLEARED}
+            if not wanted:
+                break
+            self._generation.forget()
+        self.counts["newer_schema"] += list(answers.values()).count(NEWER)
+        return {key for key, answer in answers.items() if answer == TAKEN}
+
+    def _store(
+        self, wanted: Mapping[str, AudioEntry], lives: Mapping[str, int], mode: Mode
+    ) -> dict[str, int]:
+        """What came of each."""
+        puts = [self._put(one, lives[key], mode.generation) for key, one in wanted.items()]
         with self._redis.use() as redis:
             answers = scripts.run(redis, PUT, [put_call(self._names, put, mode) for put in puts])
-        self.counts["newer_schema"] += answers.count(NEWER)
-        pairs = zip(wanted, answers, strict=True)
-        return {key for key, answer in pairs if answer == TAKEN}
+        self.log.saw(*answers[0][1:])
+        return {key: answer[0] for key, answer in zip(wanted, answers, strict=True)}
 
     def _life(self, entry: AudioEntry, now: int) -> int:
         """For how many ms Redis is to keep it; 0: not at all."""

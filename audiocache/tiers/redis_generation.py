@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
-from typing import Final
 
 from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.redis_connection import RedisConnection
-
-KNOWN_SECONDS: Final = 1.0
-"""How old our knowledge of the generation may be when we put."""
 
 
 class Generation:
@@ -25,15 +20,10 @@ class Generation:
         self._redis = redis
         self._name = name
         self._number = 0
-        self._until = 0.0
 
     def known(self) -> int:
-        """The generation to stamp a put with.
-
-        A clip whose making began before a clear carries the generation of before, and so
-        does not come back by it: what a look-up learnt is good for a moment.
-        """
-        if time.monotonic() <= self._until:
+        """The generation to stamp a put with; the put says whether another was begun."""
+        if self._number:
             return self._number
         with self._redis.use() as redis:
             [answer] = redis.mget([self._name])  # of another type it is None, and no error
@@ -48,10 +38,13 @@ class Generation:
         with self._redis.use() as redis:
             return number_in(scripts.run(redis, scripts.BEGIN, [call])[0])
 
+    def forget(self) -> None:
+        """Ask again: another was begun."""
+        self._number = 0
+
     def remember(self, number: int) -> int:
         """Know it from an answer or because we began it."""
         self._number = number
-        self._until = time.monotonic() + KNOWN_SECONDS
         return number
 
 

@@ -20,11 +20,13 @@ NEWER: Final = -1
 """A later release's envelope is there: left alone (law 14)."""
 MOVED: Final = -2
 """The removal log has moved on since what is to be stored was read."""
+CLEARED: Final = -3
+"""Another generation was begun than the envelope is stamped with."""
 
 LARGE: Final = 16 * 1024
 """Bytes from which an envelope is cheaper uploaded and renamed than handed to Lua: Lua would copy
 it twice."""
-FIXED_KEYS: Final = 4
+FIXED_KEYS: Final = 5
 
 
 class Put(NamedTuple):
@@ -46,6 +48,8 @@ class Mode(NamedTuple):
     guard: Guard | None
     ledger: str
     """Whose positions the guard means."""
+    generation: int
+    """Which one the envelopes are stamped with."""
 
 
 def put_call(names: Names, put: Put, mode: Mode) -> Call:
@@ -53,8 +57,8 @@ def put_call(names: Names, put: Put, mode: Mode) -> Call:
     name, envelope = names.entry(put.key), put.envelope
     args = [put.life, mode.now, "1" if mode.fill else "", put.key]
     rows = encoded([Row(REPLACED, f"{put.key}:{put.created}", put.created)])
-    told = [*_guarded(mode.guard), rows, new_mark(), new_mark()]
-    keys = [name, names.end, names.log, names.reached(mode.ledger), *put.groups]
+    told = [*_guarded(mode.guard), rows, new_mark(), new_mark(), mode.generation]
+    keys = [name, names.end, names.log, names.reached(mode.ledger), names.generation, *put.groups]
     if len(envelope) < LARGE:
         return Call(keys, [envelope, *args, "", *told])
     upload = f"{name}:{secrets.token_hex(8)}"
@@ -68,10 +72,12 @@ def _guarded(guard: Guard | None) -> tuple[Any, Any]:
     return (str(guard.stream) if guard.stream.history else "-"), guard.ledger
 
 
-# KEYS: the entry; where the log ends, the log, how far a ledger is known; the entry's groups, and
-# the upload. ARGV: envelope, or its head where the whole one was uploaded; life and present in ms;
-# back-fill or ""; key; uploaded or ""; where the log was to end and the ledger to be known, or "";
-# and to announce a replacement: rows, a mark, another history.
+# KEYS: the entry; where the log ends, the log, how far a ledger is known, the generation; the
+# entry's groups, and the upload. ARGV: envelope, or its head where the whole one was uploaded;
+# life and present in ms; back-fill or ""; key; uploaded or ""; where the log was to end and the
+# ledger to be known, or ""; to announce a replacement: rows, a mark, another history; and the
+# envelope's generation. Answers what came of it, and as they were before it: where the log ended,
+# and how far the ledger was known.
 # A life of 0 removes the entry. The score of a group's member is when it leaves, by the server's
 # clock, which is also what expires the entry; a group lives as long as its last member. It is
 # written before the entry: when memory ends in between, no entry is without its groups.
@@ -81,18 +87,20 @@ PUT: Final = script(
     + f"""
 local envelope, life = ARGV[1], tonumber(ARGV[2])
 local upload = ARGV[6] ~= '' and table.remove(KEYS)
-local function leave(answer)
-  if upload then redis.call('UNLINK', upload) end
-  return answer
-end
 local function text(name)
   local held = redis.pcall('GET', name)
   return type(held) == 'string' and held
 end
-if ARGV[7] ~= '' and ((text(KEYS[2]) or '-') ~= ARGV[7]
-    or (tonumber(text(KEYS[4]) or 0) or 0) > tonumber(ARGV[8])) then
+local ended, reached = text(KEYS[2]), text(KEYS[4])
+local function leave(answer)
+  if upload then redis.call('UNLINK', upload) end
+  return {{answer, ended or '', reached or ''}}
+end
+if ARGV[7] ~= '' and ((ended or '-') ~= ARGV[7]
+    or (tonumber(reached or 0) or 0) > tonumber(ARGV[8])) then
   return leave({MOVED})
 end
+if text(KEYS[5]) ~= ARGV[12] then return leave({CLEARED}) end
 local head = redis.pcall('GETRANGE', KEYS[1], 0, {codec.HEADER_BYTES - 1})
 if type(head) ~= 'string' then head = '' end
 if #head > 2 and head:sub(1, 2) == envelope:sub(1, 2) and head:byte(3) > envelope:byte(3) then
@@ -114,7 +122,7 @@ end
 if life == 0 then
   redis.call('UNLINK', KEYS[1])
   replaced()
-  return {KEPT}
+  return leave({KEPT})
 end
 for i = {FIXED_KEYS + 1}, #KEYS do
   local group, time = KEYS[i], redis.call('TIME')
@@ -128,10 +136,11 @@ end
 if upload then
   redis.call('RENAME', upload, KEYS[1])
   redis.call('PEXPIRE', KEYS[1], life)
+  upload = nil
 else
   redis.call('SET', KEYS[1], envelope, 'PX', life)
 end
 replaced()
-return {TAKEN}
+return leave({TAKEN})
 """
 )

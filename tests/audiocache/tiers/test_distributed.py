@@ -22,7 +22,7 @@ from audiocache import codec
 from audiocache.conf import CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
-from audiocache.tiers import redis_generation
+from audiocache.removals import ALL, Guard, Removal
 from audiocache.tiers.distributed import LONGEST_MS, DistributedTier
 from audiocache.tiers.redis_connection import connect
 from project.servers import RedisServer, start_redis
@@ -146,27 +146,25 @@ def test_a_clear_is_seen_by_every_process_at_once(
     assert other.remove_many([made.key]) == 0
 
 
-def test_a_clip_begun_before_a_clear_elsewhere_does_not_come_back_by_its_put(
+def test_what_is_put_after_a_clear_elsewhere_stays(
     redis_tier: DistributedTier, new_tier: NewTier
 ) -> None:
     other = new_tier("redis")
     made = entry("a")
     assert other.get(made.key) is None
     redis_tier.clear()
-    other.put_many([made])
-    assert redis_tier.get(made.key) is None
-
-
-def test_what_is_known_of_the_generation_is_good_for_a_moment(
-    redis_tier: DistributedTier, new_tier: NewTier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_generation, "KNOWN_SECONDS", -1.0)
-    other = new_tier("redis")
-    made = entry("a")
-    assert other.get(made.key) is None
-    redis_tier.clear()
-    other.put_many([made])
+    assert other.put_many([made]) == {made.key}
     assert redis_tier.get(made.key) is not None
+
+
+def test_a_clip_begun_before_a_clear_elsewhere_is_refused(
+    redis_tier: DistributedTier, new_tier: NewTier
+) -> None:
+    other = new_tier("redis")
+    made, guard = entry("a"), Guard(0, other.log.read(None).cursor)
+    redis_tier.log.remove([Removal(ALL)], NOW)
+    assert other.put_many([made], guard=guard) == set()
+    assert redis_tier.get(made.key) is None
 
 
 def test_a_lost_generation_revives_nothing_that_was_cleared(

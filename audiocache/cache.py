@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.dispatch import Signal
 
 from audiocache import signals
-from audiocache.clock import Clock, now_ms
+from audiocache.clock import Clock, Succession, now_ms
 from audiocache.conf import TIER_NAMES, CacheConfig
 from audiocache.coordinator import Coordinator
 from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
@@ -62,6 +62,7 @@ class MultiTierAudioCache(StaleVerbs):
         # Apart: slow makings must not keep look-ups from their threads.
         self.makers = Lanes("audiocache-making", executor)
         self._clock = clock
+        self._instants = Succession(clock)
         self.flights: Flights[AudioEntry] = Flights()
         self.places = Places(self.ladder.rungs)
         self.turns = Turns(Coordinator(self.ladder.rungs, self.recorder, self.executor))
@@ -127,7 +128,8 @@ class MultiTierAudioCache(StaleVerbs):
     ) -> list[tuple[AudioEntry, int]]:
         """Store recordings, one round trip per tier; each entry and how many tiers took it."""
         self._upkeep.ensure()
-        entries = [self.entry(clip, recording) for clip, recording in recorded]
+        created = self._instants()
+        entries = [self.entry(clip, recording, created) for clip, recording in recorded]
         taken = self.ladder.store(entries) if entries else {}
         stored = [(entry, taken.get(entry.key, 0)) for entry in entries]
         for entry, tiers in stored:
@@ -190,13 +192,15 @@ class MultiTierAudioCache(StaleVerbs):
             self._tell_stored(entry, tiers)
         return tiers or 0
 
-    def entry(self, clip: Clip, recording: Recording) -> AudioEntry:
+    def entry(self, clip: Clip, recording: Recording, created: int | None = None) -> AudioEntry:
+        """What is stored of a recording; `created` (ms) tells it from an older one."""
         life = life_from(
             self._clock(),
             recording.ttl_seconds,
             default_ms=math.ceil(self.config.ttl_hours * HOUR_MS),
             stale_ms=math.ceil(self.config.stale_if_error_hours * HOUR_MS),
         )
+        life = life._replace(created=created or self._instants())
         return entry_of(clip, recording, life, store_text=self.config.store_text)
 
     def _tell_stored(self, entry: AudioEntry, tiers: int) -> None:

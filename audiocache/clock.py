@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
+
+from audiocache.forks import RenewedLock
 
 Clock = Callable[[], int]
+
+AHEAD_MS: Final = 1_000
+"""How far ahead of the clock a succession may be: then its instants are the same again."""
 
 
 def now_ms() -> int:
     """Milliseconds since 1970-01-01T00:00Z, from the system clock."""
     return int(time.time() * 1000)
+
+
+class Succession:
+    """Instants that show in which order this process stored clips: each later than the last one,
+    also within a millisecond.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = 0
+        self._lock = RenewedLock()
+
+    def __call__(self) -> int:
+        with self._lock:
+            now = self._clock()
+            self._last = max(now, min(self._last + 1, now + AHEAD_MS))
+            return self._last

@@ -7,24 +7,22 @@ the process stood still, reads them himself before memory serves.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Final
 
 from audiocache.clock import Clock
 from audiocache.entries import NEVER
 from audiocache.forks import RenewedLock, renew_in_child
 from audiocache.hearing import Listener
+from audiocache.owing import Owing
 from audiocache.reconciling import Reconciler
-from audiocache.removals import ALL, Cursor, Guard, Origin, Removal, Removals, Stream
+from audiocache.removals import Cursor, Guard, Removal, Removals
 from audiocache.rung import Rung
 from audiocache.stats import HITS, MISSES
 
 BEAT_SECONDS: Final = 0.3
 TRUST_MS: Final = 900
 """From one reading; the pulse may miss a beat."""
-PENDING: Final = 1000
 WAIT_SECONDS: Final = 0.3
 """For another thread that reads; then no log answers, and memory serves while it is blind."""
 
@@ -49,8 +47,7 @@ class Following:
         self._until = 0
         self._heard_at = clock()
         self._uses = 0
-        self.pending: deque[Callable[[], bool]] = deque(maxlen=PENDING)
-        """Removals that no log has taken yet; each answers whether one has now."""
+        self.owing = Owing(self.listener, self._reconciler, clock)
         self.follows = any(rung.tier.log for rung in rungs)
         if not self.follows:
             self._trust_until(NEVER)
@@ -87,12 +84,10 @@ class Following:
             self._turn.release()
 
     def _read(self) -> None:
-        for tell in list(self.pending):
-            if not tell():
-                break
-            with suppress(ValueError):  # given up meanwhile for one of all
-                self.pending.remove(tell)
+        self.owing.settle(heard=False)
         heard = [self.listener.hear_ledger(), self._hear_stream()]
+        self.owing.settle(heard=True)
+        self.owing.tell_replaced()
         self.listener.begin()
         if any(heard):
             self._heard_at = self._clock()
@@ -117,13 +112,15 @@ class Following:
     # Beside the way
 
     def beat(self) -> None:
-        """Read the logs while memory is in use; else whoever uses it next does."""
+        """Read the logs while memory is in use, or a tier is to be told something; else whoever
+        uses memory next does.
+        """
         if not self.follows:
             return
         counts = [rung.count.counts for rung in self.listener.memories]
         uses = sum(count[HITS] + count[MISSES] for count in counts)
         used, self._uses = uses != self._uses, uses
-        if used:
+        if used or self.owing.anything:
             self.now()
         else:
             self._trust_until(0)
@@ -135,16 +132,18 @@ class Following:
         if rung.tier.log is None:
             return True
         end = self.listener.in_stream
-        if self._unfit(rung, end):
+        if rung.circuit.available and self._unfit(rung, end):
             self.now()
         return not self._unfit(rung, end)
 
     def _unfit(self, rung: Rung, end: Cursor | None) -> bool:
+        """May it hold what was removed, as far as this process knows?"""
         stream = self.listener.stream_rung
+        if rung is stream:
+            return self._reconciler.behind or self.owing.owes(rung)
         # While Redis is away again, nobody can say what the database has missed.
         able = stream is not None and stream.circuit.available
-        lags = rung is self.listener.ledger_rung and able and self._reconciler.lags_behind(end)
-        return lags or bool(self.pending)
+        return (able and self._reconciler.lags_behind(end)) or self.owing.owes(rung)
 
     def known(self) -> int:
         """Up to where this process knows the ledger."""
@@ -173,32 +172,6 @@ class Following:
         """Remove from the tiers with a log; True when an entry was there."""
         if not self.follows:
             return False
-        removed, told = self._tell(removals, at := self._clock())
-        if not told:
-            if len(self.pending) == PENDING:  # so many that all must go
-                self.pending.clear()
-                removals = [Removal(ALL)]
-            self.pending.append(lambda: self._tell(removals, at)[1])
+        removed = self.owing.remove(removals)
         self.now()  # so that what is stored next is not taken for older
         return removed
-
-    def _tell(self, removals: Sequence[Removal], at: int) -> tuple[bool, bool]:
-        """Whether an entry was there, and whether a log has it."""
-        removed, told = 0, False
-        origin: Origin | None = None
-        for rung in (self.listener.ledger_rung, self.listener.stream_rung):
-            said = self._remove_from(rung, removals, at, origin) if rung else None
-            if said is not None:
-                removed, origin, told = removed + said[0], said[1], True
-        if origin and self.listener.stream_rung and self._reconciler.behind:
-            self._reconciler.publish()
-        return bool(removed), told
-
-    def _remove_from(
-        self, rung: Rung, removals: Sequence[Removal], at: int, origin: Origin | None
-    ) -> tuple[int, Origin | None] | None:
-        log = rung.tier.log
-        assert log is not None
-        if origin and isinstance(log, Stream):
-            log.ledger = origin.ledger
-        return rung.attempt("remove", lambda _: log.remove(removals, at, origin))

@@ -111,8 +111,7 @@ class Ladder(Storing):
     def peek(self, clip: Clip) -> AudioEntry | None:
         """A fresh entry from any tier; counts nothing, fills nothing."""
         for _, rung in self.askable():
-            entries = rung.attempt("get", lambda tier: tier.get_many(_keys(clip))) or {}
-            for entry in entries.values():
+            for entry in (self.held(rung, _keys(clip)) or {}).values():
                 if entry.expires > self._clock():
                     return entry._replace(key=clip.key)
         return None
@@ -130,9 +129,18 @@ class Ladder(Storing):
         """Is a fresh entry in any tier? Counts nothing, fills nothing."""
         now = self._clock()
         return any(
-            rung.attempt("get", lambda tier: tier.has_many(_keys(clip), now))
+            (rung.attempt("get", lambda tier: tier.has_many(_keys(clip), now)) or set())
+            - self.following.owing.replaced(rung).keys()
             for _, rung in self.askable()
         )
+
+    def held(self, rung: Rung, keys: Sequence[str]) -> dict[str, AudioEntry] | None:
+        """What a tier has, but for what was replaced while it was away; None: it failed."""
+        answer = rung.attempt("get", lambda tier: tier.get_many(keys))
+        replaced = self.following.owing.replaced(rung)
+        if not (answer and replaced):
+            return answer
+        return {key: one for key, one in answer.items() if one.created >= replaced.get(key, 0)}
 
     def where(self, clip: Clip) -> dict[str, AudioEntry | None]:
         """What each tier holds of a clip, for people who look; counts and fills nothing."""
@@ -167,7 +175,7 @@ class Ladder(Storing):
         answer, late = None, False
         for _ in range(TRIES):
             mark = self.mark()
-            answer = rung.attempt("get", lambda tier: tier.get_many(keys))
+            answer = self.held(rung, keys)
             late = answer is not None and following.answers_late(rung, known)
             if not late and (answer is None or not following.news_from(rung)):
                 return answer, mark

@@ -139,10 +139,16 @@ class Reconciler:
 
     def lags_behind(self, end: Cursor | None) -> bool:
         """Does the database not have yet what the stream says up to there?"""
-        if self._listener.ledger_rung is None or end is None or not end.history:
+        listener = self._listener
+        if listener.ledger_rung is None or end is None or not end.history:
             return False
+        # Of a stream that Redis has lost nothing more can be heard.
+        return bool(listener.stream.end.history) and not self.has_followed(end)
+
+    def has_followed(self, end: Cursor) -> bool:
+        """Does the database have what the stream says up to there, as far as we know?"""
         held = self._followed
-        return held is None or held.history != end.history or held.position < end.position
+        return held is not None and held.history == end.history and held.position >= end.position
 
     def follow(self) -> None:
         """Have the database apply what the stream says; one process does it, each looks."""

@@ -28,7 +28,7 @@ class StaleVerbs(AsyncVerbs):
         keys = [key for key in (clip.key, clip.legacy_key) if key]
         for depth, rung in self.ladder.askable():
             mark = self.ladder.mark()
-            for held in (rung.attempt("get", lambda tier: tier.get_many(keys)) or {}).values():
+            for held in (self.ladder.held(rung, keys) or {}).values():
                 entry = held._replace(key=clip.key)
                 self.ladder.fill_above(depth, [entry], mark)
                 if not self.ladder.removals.since(mark.note, entry):

@@ -42,6 +42,8 @@ class Storing(Care, ABC):
         taken: Counter[str] = Counter()
         for rung in reversed(self.rungs):
             taken.update(self._put(rung, entries))
+            if self.following.news_from(rung):  # those above hear it before they take the clip
+                self.following.now()
         return taken
 
     def store_unless_removed(self, entry: AudioEntry, mark: Mark) -> int | None:
@@ -69,10 +71,15 @@ class Storing(Care, ABC):
     def _put(
         self, rung: Rung, entries: Sequence[AudioEntry], guard: Guard | None = None
     ) -> set[str]:
+        """The keys taken: none before a tier has heard what was removed while it was away."""
         how: dict[str, Any] = {"guard": guard} if guard and rung.tier.log else {}
-        keys = rung.attempt("put", lambda tier: tier.put_many(entries, **how)) or set()
-        rung.count.counts[PUTS] += len(keys)
-        return keys
+        keys = None
+        if self.following.admits(rung):
+            keys = rung.attempt("put", lambda tier: tier.put_many(entries, **how))
+        if rung.tier.log:
+            self.following.owing.stored(rung, entries, keys)
+        rung.count.counts[PUTS] += len(keys or ())
+        return keys or set()
 
     def mark(self) -> Mark:
         """The present, as this process knows it; to be asked about later."""

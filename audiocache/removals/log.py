@@ -106,11 +106,16 @@ class Log(ABC):
 
     @abstractmethod
     def remove(
-        self, removals: Sequence[Removal], at: int, origin: Origin | None = None
+        self,
+        removals: Sequence[Removal],
+        at: int,
+        origin: Origin | None = None,
+        late: bool = False,
     ) -> tuple[int, Origin | None]:
         """Remove entries from the tier and say so in its log: also when we are killed half way.
 
-        How many were there, and where it stands in a ledger.
+        How many were there, and where it stands in a ledger. `late`: it was to be removed at that
+        time (ms), and what came after it stays.
         """
 
 

@@ -72,10 +72,15 @@ class RedisStream(Stream):
     # Removing
 
     def remove(
-        self, removals: Sequence[Removal], at: int, origin: Origin | None = None
+        self,
+        removals: Sequence[Removal],
+        at: int,
+        origin: Origin | None = None,
+        late: bool = False,
     ) -> tuple[int, Origin | None]:
         """The origin comes back where Redis misses what stands before it in the ledger."""
-        removed, answer = self._announce(removals, list(rows_of(removals, at)), origin)
+        wanted = [one.heard_late(at) for one in removals] if late else removals
+        removed, answer = self._announce(wanted, list(rows_of(removals, at)), origin)
         return removed, origin if answer == BEHIND else None
 
     def publish(self, rows: Sequence[Row], origin: Origin | None) -> bool:

@@ -11,8 +11,8 @@ from django.db import connections
 
 from audiocache.cache import MultiTierAudioCache as Cache
 from audiocache.exceptions import TierBusy, TierUnavailable
-from audiocache.following import PENDING
 from audiocache.models import Removal as Row
+from audiocache.owing import REMOVALS
 from audiocache.removals import Cursor, Guard, Removal
 from audiocache.testing import faults
 from project.servers import RedisServer, start_redis
@@ -71,9 +71,9 @@ def test_more_untaken_removals_than_are_remembered_are_one_of_all(
     cache.put("Hello", b"sound")
     with faults.faulty_tier(cache, "persistent", faults.failing(TierBusy)):
         cache.remove("Hello")
-        for number in range(PENDING):
+        for number in range(REMOVALS):
             cache.remove(f"{number}")
-        assert len(cache.ladder.following.pending) < PENDING
+        assert len(cache.ladder.following.owing.debts) < REMOVALS
     assert cache.get("Hello") is None
 
 

@@ -96,9 +96,11 @@ class SqlLedger(Ledger):
         removals: Sequence[Removal],
         at: int,
         origin: Origin | None = None,  # noqa: ARG002 - a stream's
+        late: bool = False,
     ) -> tuple[int, Origin | None]:
         """In one transaction; what takes several is announced before them, too."""
         rows, ledger = list(rows_of(removals, at)), self.identity(make=True)
+        removals = [one.heard_late(at) for one in removals] if late else removals
         removed, first, last = 0, 0, 0
         if len(removals) > BATCH or any(removal.field != KEY for removal in removals):
             with self._database.transaction():

@@ -29,20 +29,27 @@ WRITERS = 3
 ROUNDS = 10 if os.environ.get("SOAK") == "short" else 30
 
 
+class Taken(NamedTuple):
+    """A put that returned, and the tiers that took it: one is enough."""
+
+    version: int
+    tiers: list[str]
+
+
 class Said(NamedTuple):
     """What one writer told before it was killed."""
 
-    versions: dict[str, int]
-    """The last version of each text whose put returned."""
+    last: dict[str, Taken]
+    """Of each text."""
     puts: int
     flushed: int
 
 
 def said_in(path: Path) -> Said:
     lines = [line.split() for line in path.read_text().splitlines()]
-    versions = {words[2]: int(words[1]) for words in lines if words[0] == "put"}
+    last = {words[2]: Taken(int(words[1]), words[3:]) for words in lines if words[0] == "put"}
     flushed = [int(words[1]) for words in lines if words[0] == "flushed"]
-    return Said(versions, max(versions.values()), max(flushed, default=0))
+    return Said(last, max(taken.version for taken in last.values()), max(flushed, default=0))
 
 
 @contextmanager
@@ -87,9 +94,10 @@ def kill_in_rounds(site: dict[str, Any], folder: Path, rounds: int) -> list[Said
 
 
 def check(said: list[Said], cache: MultiTierAudioCache) -> None:
-    for tier in cache.tiers.values():
-        if not tier.inline:
-            assert_all_whole({k: v for one in said for k, v in one.versions.items()}, cache, tier)
+    last = {text: taken for one in said for text, taken in one.last.items()}
+    held = {tier.name: held_by(tier, list(last), cache) for tier in cache.tiers.values()}
+    for text, taken in last.items():
+        assert_kept(taken, {name: there[text] for name, there in held.items() if text in there})
     table = cache.tiers["persistent"]
     assert isinstance(table, PersistentTier)
     assert_sums_agree(table)
@@ -98,15 +106,26 @@ def check(said: list[Said], cache: MultiTierAudioCache) -> None:
     assert sum(one.flushed for one in said) <= counted <= sum(one.puts + 1 for one in said)
 
 
-def assert_all_whole(versions: dict[str, int], cache: MultiTierAudioCache, tier: Tier) -> None:
-    """The version whose put returned, or the one that was being put."""
-    keys = {text: cache.clip(text).key for text in versions}
-    found = tier.get_many(list(keys.values()))
+def held_by(tier: Tier, texts: list[str], cache: MultiTierAudioCache) -> dict[str, int]:
+    """The version of each text that a tier holds, all of them whole."""
+    keys = {cache.clip(text).key: text for text in texts}
+    found = tier.get_many(list(keys))
     assert tier.counts["corrupt"] == 0
-    for text, version in versions.items():
-        name, stored, digest, body = found[keys[text]].audio.split(b"|", 3)
-        assert (name.decode(), int(stored) >= version) == (text, True)
+    held = {}
+    for key, entry in found.items():
+        name, version, digest, body = entry.audio.split(b"|", 3)
+        assert name.decode() == keys[key]
         assert hashlib.sha256(body).hexdigest() == digest.decode()
+        held[keys[key]] = int(version)
+    return held
+
+
+def assert_kept(taken: Taken, held: dict[str, int]) -> None:
+    """Each tier has what it took, or another has what was being put: so the older one had to go."""
+    newest = max(held.values(), default=0)
+    assert newest >= taken.version
+    for tier in set(taken.tiers) - {"memory"}:
+        assert held.get(tier, 0) >= taken.version or newest > taken.version
 
 
 def assert_sums_agree(table: PersistentTier) -> None:

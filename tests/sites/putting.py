@@ -1,7 +1,8 @@
 """A writer that puts until it is killed: `putting.py NAME`, with the site's settings in SITE.
 
-To a line on stdout for each `put VERSION TEXT` that has returned, and `flushed NUMBER` for the
-puts whose counters have been written. One write each, so that no line is cut in two.
+To a line on stdout for each `put VERSION TEXT TIER...` that has returned, with the tiers that took
+it, and `flushed NUMBER` for the puts whose counters have been written. One write each, so that no
+line is cut in two.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import random
 import sys
+from collections import Counter
 
 import django
 from django.conf import settings
@@ -25,7 +27,7 @@ settings.configure(
 )
 django.setup()
 
-from audiocache import get_audio_cache
+from audiocache import MultiTierAudioCache, get_audio_cache
 
 TEXTS = 25
 FLUSH_EVERY = 5
@@ -41,13 +43,20 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
+def puts(cache: MultiTierAudioCache) -> Counter[str]:
+    """So many each tier has taken."""
+    taken = cache.recorder.performance()["puts"]
+    return Counter({tier: number for tier, number in taken.items() if tier in cache.tiers})
+
+
 def main(name: str) -> None:
     cache = get_audio_cache()
     chance = random.Random(name)
     for version in itertools.count(1):
         text = f"{name}-{version % TEXTS}"
+        before = puts(cache)
         cache.put(text, sound(text, version, chance.randbytes(chance.randrange(1, 150_000))))
-        say("put", version, text)
+        say("put", version, text, *(puts(cache) - before))
         if version % FLUSH_EVERY == 0:
             cache.flush()
             say("flushed", version)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from audiocache.entries import NEVER
-
-REMOVALS_OUTLAST_FAULTS: Final = True
-"""What was removed while a tier was away may come back with it. True with the removal log."""
-REPLACEMENTS_OUTLAST_FAULTS: Final = True
-"""The same of an older sound whose replacement a tier missed."""
 
 
 class Name(NamedTuple):
@@ -37,8 +32,6 @@ class Known:
     """What is known of one clip."""
 
     current: Version | None = None
-    ghosts: list[Version] = field(default_factory=list)
-    """Versions that may lie in a tier that missed their end."""
     sure: bool = True
     """No fault since it was stored or removed: whether it is there is certain."""
 
@@ -61,14 +54,12 @@ class Model:
 
     def stored(self, name: Name, version: Version, *, faulty: bool) -> None:
         known = self.known(name)
-        self._retire(known, faulty=faulty and not REPLACEMENTS_OUTLAST_FAULTS)
         known.current, known.sure = version, not faulty
 
     def removed(self, names: Iterable[Name], *, faulty: bool) -> None:
         for name in names:
             known = self.known(name)
-            self._retire(known, faulty=faulty and not REMOVALS_OUTLAST_FAULTS)
-            known.sure = not faulty
+            known.current, known.sure = None, not faulty
 
     def removed_by_tag(self, tag: str, *, faulty: bool) -> None:
         for name, known in self.clips.items():
@@ -79,13 +70,6 @@ class Model:
         """A reading that failed may have deleted what it found damaged."""
         self.known(name).sure = False
 
-    def _retire(self, known: Known, *, faulty: bool) -> None:
-        if not faulty:
-            known.ghosts.clear()
-        elif known.current is not None:
-            known.ghosts.append(known.current)
-        known.current = None
-
     # What may be answered
 
     def must_be(self, name: Name, now: int) -> Version | None:
@@ -94,10 +78,10 @@ class Model:
         return current if current is not None and current.expires > now else None
 
     def may_be(self, name: Name, now: int) -> list[Version]:
-        """All that may be found when there are faults, besides nothing."""
-        known = self.known(name)
-        candidates = [*known.ghosts, *filter(None, [known.current])]
-        return [version for version in candidates if version.expires > now]
+        """All that may be found when there are faults, besides nothing: what was removed or
+        replaced while a tier was away does not come back with it.
+        """
+        return [version for version in [self.must_be(name, now)] if version is not None]
 
     def in_scope(self, text: str, namespace: str) -> list[Name]:
         return [name for name in self.clips if (name.text, name.namespace) == (text, namespace)]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import pytest
+import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -72,16 +73,36 @@ class Faults:
         return fault
 
 
+class Holdings:
+    """What Redis holds for this test: it may lose that, or come back with what it held before."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client = client
+        self._pattern = f"{prefix}:*"
+
+    def all(self) -> dict[Any, Any]:
+        """By key, as the server dumps it; without when it expires there: the clock is ours."""
+        return {key: self._client.dump(key) for key in self._client.keys(self._pattern)}
+
+    def become(self, held: dict[Any, Any]) -> None:
+        if keys := self._client.keys(self._pattern):
+            self._client.delete(*keys)
+        for key, value in held.items():
+            self._client.restore(key, 0, value)
+
+
 class CacheMachine(RuleBasedStateMachine):
     """One cache of one process; its memory is so small that the others are asked, too."""
 
     cache: ClassVar[MultiTierAudioCache]
     faults: ClassVar[Faults]
+    holdings: ClassVar[Holdings]
     clock: ClassVar[FakeClock]
 
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
+        self.saved: dict[Any, Any] = {}
 
     def teardown(self) -> None:
         self.everything_works_again()
@@ -108,6 +129,16 @@ class CacheMachine(RuleBasedStateMachine):
         self.faults.now.clear()
         for rung in self.cache.ladder.rungs:
             rung.circuit.worked()
+
+    @rule()
+    def redis_is_saved(self) -> None:
+        self.saved = self.holdings.all()
+
+    @rule(empty=st.booleans())
+    def redis_comes_back(self, empty: bool) -> None:
+        self.holdings.become({} if empty else self.saved)
+        for name in self.model.clips:
+            self.model.met_a_fault(name)
 
     @rule(seconds=st.sampled_from([1, 45, 1800]))
     def time_passes(self, seconds: int) -> None:
@@ -261,14 +292,21 @@ def options(name: Name) -> dict[str, Any]:
 
 @pytest.fixture
 def machine(
-    new_cache: NewCache, new_tier: NewTier, clock: FakeClock, sql_kind: str
+    new_cache: NewCache,
+    new_tier: NewTier,
+    clock: FakeClock,
+    sql_kind: str,
+    redis_client: redis.Redis,
+    prefix: str,
 ) -> type[CacheMachine]:
     """On tiers that all its runs share, as their servers do."""
     faults = Faults()
     lower = (new_tier(sql_kind, max_bytes=0), new_tier("redis"))
     tiers = [with_faults(tier, faults.of(tier.name)) for tier in lower]
     cache = new_cache(tiers=[new_tier("memory", max_entries=2), *tiers])
-    return type("Machine", (CacheMachine,), {"cache": cache, "faults": faults, "clock": clock})
+    given = {"cache": cache, "faults": faults, "clock": clock}
+    given["holdings"] = Holdings(redis_client, prefix)
+    return type("Machine", (CacheMachine,), given)
 
 
 def run(machine: type[CacheMachine], examples: int, **more: Any) -> None:

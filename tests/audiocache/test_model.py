@@ -82,13 +82,16 @@ class Holdings:
 
     def all(self) -> dict[Any, Any]:
         """By key, as the server dumps it; without when it expires there: the clock is ours."""
-        return {key: self._client.dump(key) for key in self._client.keys(self._pattern)}
+        held = {key: self._client.dump(key) for key in self._client.keys(self._pattern)}
+        return {key: value for key, value in held.items() if value is not None}
 
     def become(self, held: dict[Any, Any]) -> None:
-        if keys := self._client.keys(self._pattern):
-            self._client.delete(*keys)
+        together = self._client.pipeline()  # the pulse writes, too
+        for key in self._client.keys(self._pattern):
+            together.delete(key)
         for key, value in held.items():
-            self._client.restore(key, 0, value)
+            together.restore(key, 0, value, replace=True)
+        together.execute()
 
 
 class CacheMachine(RuleBasedStateMachine):

@@ -106,6 +106,7 @@ class CacheMachine(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
         self.saved: dict[Any, Any] = {}
+        self.came_back = False
 
     def teardown(self) -> None:
         self.everything_works_again()
@@ -137,8 +138,10 @@ class CacheMachine(RuleBasedStateMachine):
     def redis_is_saved(self) -> None:
         self.saved = self.holdings.all()
 
+    @precondition(lambda self: not self.came_back)  # it is told the log of all runs then
     @rule(empty=st.booleans())
     def redis_comes_back(self, empty: bool) -> None:
+        self.came_back = True
         self.holdings.become({} if empty else self.saved)
         for name in self.model.clips:
             self.model.met_a_fault(name)

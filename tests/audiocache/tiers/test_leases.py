@@ -138,8 +138,11 @@ def test_what_ended_long_ago_is_forgotten(
     store.sweep()
     assert name in store.look([name])
     monkeypatch.setattr("audiocache.tiers.sql.leases.KEPT_MS", -1000)
-    store.sweep()
-    assert store.look([name]) == {}
+    for _ in range(1000):  # a handful at a time, and other tests have left some
+        store.sweep()
+        if not store.look([name]):
+            return
+    pytest.fail("it is kept for ever")
 
 
 # Beside a SQLite file

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -50,7 +49,12 @@ def _look_up(clips: Clips, cache: MultiTierAudioCache) -> Case:
         "M5",
         f"text and variant to clip, {_length(clips)}",
         _limit(clips),
-        Loop("ours", partial(cache.clip, **VARIANT), asked, lambda t, clip: clip == known[t]),
+        Loop(
+            "ours",
+            lambda text: cache.clip(text, voice="nova", model="m2"),
+            asked,
+            lambda t, clip: clip == known[t],
+        ),
         12,
     )
 
@@ -74,7 +78,13 @@ def _public(clips: Clips, cache: MultiTierAudioCache) -> Case:
         "M5",
         f"cache.get(text, voice=, model=), memory hit, {_length(clips)}, 48 KiB",
         _limit(clips),
-        Loop("ours", partial(cache.get, **VARIANT), asked, clips.is_spoken, before=fill),
+        Loop(
+            "ours",
+            lambda text: cache.get(text, voice="nova", model="m2"),
+            asked,
+            clips.is_spoken,
+            before=fill,
+        ),
         40,
         peers=[
             Loop("json + sha256 + TTLCache + lock", through(ttl.get), asked, clips.is_spoken),

@@ -232,7 +232,7 @@ class DistributedTier(Tier):
 
 def _read(key: str, value: bytes) -> tuple[AudioEntry, int]:
     """The entry in a value and its generation. Raises CorruptEntry or NewerSchema."""
-    entry, generation = codec.decode(value)
+    entry, generation = codec.decode(value, DISTRIBUTED)
     if entry.key != key:
         raise CorruptEntry("the envelope is another key's")
-    return entry._replace(tier=DISTRIBUTED), generation
+    return entry, generation

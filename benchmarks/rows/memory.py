@@ -10,9 +10,10 @@ from functools import partial
 from itertools import chain, starmap
 from time import perf_counter_ns
 from typing import Any, Final
+from uuid import uuid4
 
 import cachetools
-from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 
 from audiocache.lru import ByteLRU
 from audiocache.tiers.memory import MemoryTier
@@ -90,9 +91,13 @@ def _filled(clips: Clips) -> MemoryTier:
     return tier
 
 
+def locmem(entries: int) -> Any:
+    """Django's cache in memory, one of its own."""
+    return LocMemCache(uuid4().hex, {"OPTIONS": {"MAX_ENTRIES": entries}})
+
+
 def _peers(clips: Clips) -> tuple[LockedTtl, Any]:
-    ttl, django = LockedTtl(ENTRIES), caches["default"]
-    django.clear()
+    ttl, django = LockedTtl(ENTRIES), locmem(ENTRIES)
     for key, sound in clips.sounds.items():
         ttl.put(key, sound)
         django.set(key, sound)
@@ -137,7 +142,7 @@ def _put(clips: Clips) -> Case:
     pairs = list(more.sounds.items())
     entries = [([entry],) for entry in more.entries.values()]
     plain: dict[str, bytes] = {}
-    tier, ttl, django = _filled(clips), LockedTtl(ENTRIES), caches["default"]
+    tier, ttl, django = _filled(clips), LockedTtl(ENTRIES), locmem(ENTRIES)
     held = Pairs(
         "store",
         lambda key, sound: tier.store.put(key, sound, len(sound)),

@@ -54,7 +54,6 @@ class Stores:
     def _fill_peers(self) -> None:
         self.fill_disk()
         for store in (self.table, self.files):
-            store.clear()
             for key, sound in self.clips.sounds.items():
                 store.set(key, sound, 86_400)
 

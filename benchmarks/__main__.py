@@ -25,12 +25,14 @@ def main(words: Sequence[str] | None = None) -> int:
     """Measure, show, write; 0 where every gate is passed."""
     given = _arguments().parse_args(words)
     outcomes = list(_measured(given.quick, given.only.split(",") if given.only else []))
+    where = f"{machine()}; {busy():.0f} processes wanted a core at the end"
     report.show(outcomes)
+    print(where)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(report.as_json(outcomes, machine()))
+        given.json.write_text(report.as_json(outcomes, where))
     if given.write:
-        report.write_page(PAGE, report.markdown(outcomes), machine())
+        report.write_page(PAGE, report.markdown(outcomes), where)
     return _gate(outcomes)
 
 
@@ -58,7 +60,6 @@ def _told(outcome: Outcome) -> Outcome:
 
 def _gate(outcomes: Sequence[Outcome]) -> int:
     missed = [outcome for outcome in outcomes if not outcome.passed]
-    print(f"{machine()}; {busy():.1f} processes wanted a core at the end")
     for outcome in missed:
         case = outcome.case
         allowed = report.in_unit(case.goal * case.allowance, case.unit)

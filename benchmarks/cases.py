@@ -147,9 +147,11 @@ class Figure:
         return figure
 
 
-def fixed(name: str, figure: float) -> Figure:
-    """A limit that is known."""
-    return Figure(name, lambda: (figure, ""))
+class Fixed(Figure):
+    """A limit that is known, and said by its name."""
+
+    def __init__(self, name: str, figure: float) -> None:
+        super().__init__(name, lambda: (figure, ""))
 
 
 class Microseconds:

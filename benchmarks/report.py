@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.cases import Fixed
 from benchmarks.runner import Outcome
 
 HEAD: Final = ("row", "operation", "limit", "peers, times the limit", "ours", "goal", "reached")
@@ -21,9 +22,9 @@ END: Final = "<!-- measured: end -->"
 def cells(outcome: Outcome) -> tuple[str, ...]:
     """A row of the table."""
     case = outcome.case
-    limit = f"{case.limit.name}, {duration(outcome.figure(case.limit.name))}"
-    if case.unit != "x":
-        limit = case.limit.name
+    limit = case.limit.name
+    if case.unit == "x" and not isinstance(case.limit, Fixed):
+        limit = f"{limit}, {duration(outcome.figure(limit))}"
     return (
         case.row,
         case.name,

@@ -20,7 +20,7 @@ from dogpile.cache import make_region
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import CacheConfig
-from benchmarks.cases import Case, Figure, WrongAnswer, fixed
+from benchmarks.cases import Case, Figure, Fixed, WrongAnswer
 from benchmarks.processes import Crew
 from benchmarks.stage import Stage
 
@@ -104,7 +104,7 @@ def _threads(stage: Stage, cache: MultiTierAudioCache) -> Case:
     return Case(
         "H1",
         f"{THREADS} threads, one missing clip, the last has it",
-        fixed("one call of 300 ms", MAKING_SECONDS),
+        Fixed("one call of 300 ms", MAKING_SECONDS),
         figure("ours", cache.get_or_create),
         1.06,
         peers=[
@@ -171,7 +171,7 @@ def _processes(stage: Stage, name: str, goal: float, *, loaded: bool) -> Case:
     return Case(
         "H2",
         f"{PROCESSES} processes of {THREADS_EACH} threads, {name}, the last has it",
-        fixed("one call of 300 ms", MAKING_SECONDS),
+        Fixed("one call of 300 ms", MAKING_SECONDS),
         figure("ours"),
         goal,
         peers=[figure("Redis lock")] if not loaded else [],

@@ -17,7 +17,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from audiocache.lru import ByteLRU
 from audiocache.tiers.memory import MemoryTier
-from benchmarks.cases import Case, Figure, Loop, fixed
+from benchmarks.cases import Case, Figure, Fixed, Loop
 from benchmarks.clips import Clips, K, is_none
 from benchmarks.stage import Stage
 
@@ -183,7 +183,7 @@ def _worst_put() -> Case:
     return Case(
         "M3",
         "worst put of 100 with 100,000 entries all just read",
-        fixed("-", 1),
+        Fixed("-", 1),
         Figure("ours", take),
         0.2,
         unit="ms",

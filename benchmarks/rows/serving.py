@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from audiocache.tiers.persistent import PersistentTier
 from benchmarks.bare import Bare, open_tier
-from benchmarks.cases import COMMIT, Case, Figure, WrongAnswer, fixed
+from benchmarks.cases import COMMIT, Case, Figure, Fixed, WrongAnswer
 from benchmarks.clips import Clips, K
 from benchmarks.processes import Crew
 from benchmarks.stage import Stage
@@ -98,11 +98,11 @@ def _putting(stage: Stage, stack: ExitStack) -> list[Case]:
             Figure("ours", by_us), 1.2, allowance=COMMIT,
         ),
         Case(
-            "S4", "SQLite put while serving, p99", fixed("p50", 1),
+            "S4", "SQLite put while serving, p99", Fixed("p50", 1),
             Figure("ours", lambda: (median(ratios), "")), 5, allowance=COMMIT, rounds=1,
         ),
         Case(
-            "S4", "SQLite WAL afterwards", fixed("-", 1),
+            "S4", "SQLite WAL afterwards", Fixed("-", 1),
             Figure("ours", lambda: (wal.stat().st_size / 2**20, "")), 128, unit="MiB", rounds=1,
         ),
     ]  # fmt: skip
@@ -147,11 +147,11 @@ def _culling(stage: Stage, stack: ExitStack) -> list[Case]:
 
     name = f"culling {number} rows of 48 KiB while serving"
     return [
-        Case("S7", name, fixed("-", 1), figure(lambda one: one.took), 1,
+        Case("S7", name, Fixed("-", 1), figure(lambda one: one.took), 1,
              unit="s", rounds=1, allowance=COMMIT),
-        Case("S7", f"{name}, readers' p99", fixed("p99 idle", 1), figure(lambda one: one.reader),
+        Case("S7", f"{name}, readers' p99", Fixed("p99 idle", 1), figure(lambda one: one.reader),
              2, rounds=1),
-        Case("S7", f"{name}, writers' p99", fixed("-", 1), figure(lambda one: one.writer), 12,
+        Case("S7", f"{name}, writers' p99", Fixed("-", 1), figure(lambda one: one.writer), 12,
              unit="ms", rounds=1, allowance=COMMIT),
     ]  # fmt: skip
 

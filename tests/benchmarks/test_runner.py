@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.__main__ import _gate
-from benchmarks.cases import Case, Contestant, Figure, Loop, WrongAnswer, fixed
+from benchmarks.cases import Case, Contestant, Figure, Fixed, Loop, WrongAnswer
 from benchmarks.rows import FAMILIES
 from benchmarks.runner import Outcome, run
 
@@ -32,7 +32,7 @@ def figures(name: str, *given: float) -> Figure:
 
 
 def case(ours: Contestant, limit: Contestant | None = None, **more: object) -> Case:
-    plain = Case("X1", "something", limit or fixed("limit", 1.0), ours, 2.0)
+    plain = Case("X1", "something", limit or Fixed("limit", 1.0), ours, 2.0)
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
@@ -66,7 +66,7 @@ class TestGates:
         assert (one.met, one.passed) == (met, passed)
 
     def test_a_figure_in_a_unit_is_not_compared_with_the_limit(self) -> None:
-        assert outcome(figures("ours", 1.9), fixed("limit", 0.1), unit="ms").met
+        assert outcome(figures("ours", 1.9), Fixed("limit", 0.1), unit="ms").met
 
     def test_the_program_fails_and_names_what_is_missed(
         self, capsys: pytest.CaptureFixture[str]
@@ -99,7 +99,9 @@ class TestLoops:
 
 class TestTheTable:
     def test_a_row_says_who_needed_how_long(self) -> None:
-        one = outcome(figures("ours", 3e-6), fixed("dict.get", 2e-6), peers=[fixed("other", 8e-6)])
+        one = outcome(
+            figures("ours", 3e-6), figures("dict.get", 2e-6), peers=[Fixed("other", 8e-6)]
+        )
         assert report.cells(one) == (
             "X1", "something", "dict.get, 2 µs", "other 4", "1.5", "2", "yes",
         )  # fmt: skip

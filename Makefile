@@ -17,10 +17,10 @@ MATRIX := 3.11-5.2 3.12-5.2 3.12-6.0 3.12-6.1 3.13-5.2 3.13-6.0 3.13-6.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pooled serve lint soak matrix clean $(MATRIX:%=matrix-%)
+.PHONY: help demo test test-pooled serve lint soak bench bench-quick matrix clean $(MATRIX:%=matrix-%)
 
 help:
-	@echo "make demo | test | test-pooled | serve | lint | soak | matrix | clean"
+	@echo "make demo | test | test-pooled | serve | lint | soak | bench | bench-quick | matrix | clean"
 
 demo: $(VENV)/.installed-demo
 	$(PY) manage.py demo
@@ -52,6 +52,14 @@ lint: $(VENV)/.installed-dev
 soak: $(VENV)/.installed-test
 	SOAK=$(SOAK) $(PY) -m pytest -m "$(if $(filter short,$(SOAK)),soak,soak or chaos)" $(ARGS)
 
+# All of docs/performance.md, whose table it writes; ARGS="--only M1,S3" measures some of it.
+bench: $(VENV)/.installed-bench
+	$(PY) -m benchmarks --json bench-output/performance.json $(if $(ARGS),$(ARGS),--write)
+
+# The gates alone, in less than three minutes.
+bench-quick: $(VENV)/.installed-bench
+	$(PY) -m benchmarks --quick --json bench-output/quick.json $(ARGS)
+
 matrix: $(MATRIX:%=matrix-%)
 	@echo "matrix: all of $(MATRIX) passed"
 
@@ -77,7 +85,7 @@ $(MATRIX:%=matrix-%): matrix-%:
 
 clean:
 	rm -rf $(VENV) .matrix .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
-		.pytest_cache .ruff_cache build dist demo-output
+		.pytest_cache .ruff_cache build dist demo-output bench-output
 
 # A .venv whose interpreter has gone, or that was left half made, is made anew.
 $(VENV)/.installed-%: pyproject.toml $(PINS)

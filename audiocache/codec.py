@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64, xxh3_64_intdigest
 
-from audiocache.entries import AudioEntry
+from audiocache.entries import ORIGIN, AudioEntry
 from audiocache.exceptions import CorruptEntry, NewerSchema
 
 MAGIC: Final = b"\xacA"
@@ -71,8 +71,11 @@ def encode(entry: AudioEntry, generation: int) -> bytes:
     return b"".join((start, body, details, entry.audio))
 
 
-def decode(value: bytes) -> tuple[AudioEntry, int]:
-    """The entry in an envelope and its generation. Raises CorruptEntry or NewerSchema."""
+def decode(value: bytes, tier: str = ORIGIN) -> tuple[AudioEntry, int]:
+    """The entry in an envelope, as `tier` has it, and its generation.
+
+    Raises CorruptEntry or NewerSchema.
+    """
     checksum = _check_start(value)
     view = memoryview(value)
     if len(value) < HEADER_BYTES or xxh3_64_intdigest(view[_START.size :], _SEED) != checksum:
@@ -86,6 +89,7 @@ def decode(value: bytes) -> tuple[AudioEntry, int]:
             expires=expires,
             keep_until=keep_until,
             audio=value[audio_at:],
+            tier=tier,
             **_read_details(value[HEADER_BYTES:audio_at]),
         ),
         generation,
@@ -122,11 +126,15 @@ def _check_start(value: bytes) -> int:
 
 def _read_details(data: bytes) -> dict[str, Any]:
     try:
-        details: dict[str, Any] = {**_ABSENT, **json.loads(data)}
+        # As text: of bytes, `json` first guesses which Unicode they are.
+        given = json.loads(data.decode())
+        details: dict[str, Any] = {**_ABSENT, **given}
         details["tags"] = tuple(details["tags"])
     except (TypeError, ValueError, RecursionError):
         raise CorruptEntry("the details are not what they should be") from None
-    return {name: details[name] for name in _DETAILS}
+    if len(details) > len(_DETAILS):  # a later release's, that this one does not know
+        return {name: details[name] for name in _DETAILS}
+    return details
 
 
 _ABSENT: Final[dict[str, Any]] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
+from time import time
 
 from audiocache.clock import Clock, now_ms
 from audiocache.entries import AudioEntry, Clip
@@ -35,8 +36,10 @@ class Ladder(Storing):
     ) -> None:
         self.rungs = [Rung(tier, recorder, executor) for tier in tiers]
         self._clock = clock
+        self._on_system_clock = clock is now_ms
         self._inline = len(list(takewhile(lambda rung: rung.tier.inline, self.rungs)))
         self.all_inline = self._inline == len(self.rungs)
+        self._near = [(rung.tier, rung.count.counts) for rung in self.rungs[: self._inline]]
         self.removals = Removals()
         self._filling = RenewedLock()
         self.touches = Touches()
@@ -56,14 +59,20 @@ class Ladder(Storing):
 
         Where they may not be trusted it is a miss: `below` puts that right.
         """
-        for depth in range(self._inline):
-            rung = self.rungs[depth]
-            entry = rung.tier.get(clip.key)
-            if entry is not None and entry.expires > self._clock() < self.trusted_until:
-                rung.count.counts[HITS] += 1
-                self.touches.add_all(_keys(clip))
+        for tier, counts in self._near:
+            entry = tier.get(clip.key)
+            if entry is not None and (
+                # Without a call of Python's: that costs as much as the look-up.
+                entry.expires
+                > (time() * 1000 if self._on_system_clock else self._clock())
+                < self.trusted_until
+            ):
+                counts[HITS] += 1
+                self.touches.add(clip.key)
+                if clip.legacy_key is not None:
+                    self.touches.add(clip.legacy_key)
                 return entry
-            rung.count.counts[MISSES] += 1
+            counts[MISSES] += 1
         return None
 
     def below(self, clip: Clip) -> AudioEntry | None:

@@ -17,6 +17,7 @@ from audiocache.exceptions import CorruptEntry, NewerSchema
 from audiocache.removals import ALL, KEY, Guard, Removal
 from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.base import Tier
+from audiocache.tiers.redis_asking import ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
 from audiocache.tiers.redis_leases import RedisLeases
@@ -77,11 +78,9 @@ class DistributedTier(Tier):
             return {}
         names = [self._names.entry(key) for key in wanted]
         with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=False)
-            pipe.mget([self._names.generation, *self.log.along, *names])
-            pipe.exists(*names)
-            answers = pipe.execute(raise_on_error=False)
-            scripts.refuse(answers)
+            several = ("MGET", self._names.generation, *self.log.along, *names)
+            answers = ask(redis, [several, ("EXISTS", *names)])
+            refuse(answers)
         (generation, end, reached, *values), there = answers
         self.log.saw(end, reached)
         held = {key: value for key, value in zip(wanted, values, strict=True) if value is not None}
@@ -107,11 +106,8 @@ class DistributedTier(Tier):
     def _remove_foreign(self, keys: Sequence[str]) -> None:
         """MGET shows a list or a hash as nothing: look again, and count it as damage."""
         with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=False)
-            for key in keys:
-                pipe.strlen(self._names.entry(key))
-            answers = pipe.execute(raise_on_error=False)
-            scripts.refuse(answers, but=WRONG_TYPE)
+            answers = ask(redis, [("STRLEN", self._names.entry(key)) for key in keys])
+            refuse(answers, but=WRONG_TYPE)
         pairs = zip(keys, answers, strict=True)
         self._remove_corrupt([key for key, size in pairs if isinstance(size, Exception)])
 
@@ -127,13 +123,11 @@ class DistributedTier(Tier):
 
     def _headers(self, keys: Sequence[str]) -> list[codec.Header]:
         """The headers of the valid entries among keys."""
+        last = codec.HEADER_BYTES - 1
+        heads = [("GETRANGE", self._names.entry(key), 0, last) for key in keys]
         with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=False)
-            pipe.get(self._names.generation)
-            for key in keys:
-                pipe.getrange(self._names.entry(key), 0, codec.HEADER_BYTES - 1)
-            answers = pipe.execute(raise_on_error=False)
-            scripts.refuse(answers, but=WRONG_TYPE)
+            answers = ask(redis, [("GET", self._names.generation), *heads])
+            refuse(answers, but=WRONG_TYPE)
         generation, now = self._generation.learn(answers[0]), self._clock()
         read = zip(keys, map(header_in, answers[1:]), strict=True)
         headers = [header for key, header in read if header and header.key == key]
@@ -238,7 +232,7 @@ class DistributedTier(Tier):
 
 def _read(key: str, value: bytes) -> tuple[AudioEntry, int]:
     """The entry in a value and its generation. Raises CorruptEntry or NewerSchema."""
-    entry, generation = codec.decode(value)
+    entry, generation = codec.decode(value, DISTRIBUTED)
     if entry.key != key:
         raise CorruptEntry("the envelope is another key's")
-    return entry._replace(tier=DISTRIBUTED), generation
+    return entry, generation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self
 
 from django.conf import settings
@@ -27,6 +27,8 @@ class MemoryTier(Tier):
         super().__init__()
         self.store = store
         self._clock = clock
+        # The store's own closure: a method around it would cost as much as the look-up.
+        self.get: Callable[[str], AudioEntry | None] = store.get  # type: ignore[assignment]
         store.listeners.add(self._on_evict)
 
     @classmethod
@@ -36,11 +38,6 @@ class MemoryTier(Tier):
             return cls(shared, clock)
         limit = int(config.memory_max_mb * MIB)
         return cls(ByteLRU(config.memory_max_size, limit, clock=clock), clock)
-
-    def get(self, key: str) -> AudioEntry | None:
-        """The entry, or None."""
-        entry: AudioEntry | None = self.store.get(key)
-        return entry
 
     def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
         """The entries that are there, by key."""

@@ -12,6 +12,7 @@ from audiocache.exceptions import TierError
 from audiocache.removals import ALL, KEY, TAGS, TEXT, Removal, Row
 from audiocache.removals.values import BEGUN, digest
 from audiocache.tiers import redis_scripts as scripts
+from audiocache.tiers.redis_asking import ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection
 from audiocache.tiers.redis_generation import Generation, another, number_in
 from audiocache.tiers.redis_log_scripts import DONE, FORGET, Forgetting, forget_call
@@ -117,12 +118,13 @@ class RedisRemoving:
         if not keys:
             return []
         sizes = [head.details for head in heads] or [codec.HEADER_BYTES] * len(keys)
+        ranges = [
+            ("GETRANGE", self._names.entry(key), start, start + size - 1)
+            for key, size in zip(keys, sizes, strict=True)
+        ]
         with self._redis.use() as redis:
-            pipe = redis.pipeline(transaction=False)
-            for key, size in zip(keys, sizes, strict=True):
-                pipe.getrange(self._names.entry(key), start, start + size - 1)
-            answers: list[Any] = pipe.execute(raise_on_error=False)
-            scripts.refuse(answers, but=WRONG_TYPE)
+            answers = ask(redis, ranges)
+            refuse(answers, but=WRONG_TYPE)
         return answers
 
 

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from audiocache.tiers.redis_asking import Command, ask, refuse
+
 UPLOAD_MS: Final = 10_000
 """An upload whose script never came leaves by itself."""
 
@@ -59,19 +61,12 @@ def run(redis: Any, script: Script, calls: Iterable[Call]) -> list[Any]:
 
 
 def _answers(redis: Any, script: Script, calls: Sequence[Call]) -> list[Any]:
-    pipe = redis.pipeline(transaction=False)
+    commands: list[Command] = []
     places = []
     for call in calls:
         if call.upload:
-            pipe.set(call.keys[-1], call.upload, px=UPLOAD_MS)
-        places.append(len(pipe))
-        pipe.evalsha(script.sha, len(call.keys), *call.keys, *call.args)
-    answers = pipe.execute(raise_on_error=False)
+            commands.append(("SET", call.keys[-1], call.upload, "PX", UPLOAD_MS))
+        places.append(len(commands))
+        commands.append(("EVALSHA", script.sha, len(call.keys), *call.keys, *call.args))
+    answers = ask(redis, commands)
     return [answers[place] for place in places]
-
-
-def refuse(answers: Iterable[Any], *, but: str = "no kind") -> None:
-    """Raise the first error among a pipeline's answers, save those of one kind."""
-    for answer in answers:
-        if isinstance(answer, Exception) and not str(answer).startswith(but):
-            raise answer

@@ -68,11 +68,12 @@ class BoundedSocket:
         self._unanswered = True
         _use.ends += len(data) / BYTES_PER_SECOND
 
-    def recv(self, size: int) -> bytes:
+    def recv(self, size: int, flags: int = 0) -> bytes:
         """As a socket's. Raises TimeoutError at the deadline."""
         self._bound()
-        data = self._socket.recv(size)
-        self._came(len(data))
+        data = self._socket.recv(size, flags)
+        if not flags & socket.MSG_PEEK:  # a look takes nothing
+            self._came(len(data))
         return data
 
     def recv_into(self, *where: Any) -> int:

@@ -83,10 +83,32 @@ def test_a_translation_that_waits_for_its_language_is_its_text(memo: ClipMemo) -
     assert memo.clip(lazystr("Hello"), "", {}) == clip_of("Hello")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("value", [lazystr("nova"), lazystr("1")], ids=str)
+def test_what_equals_a_remembered_text_and_is_none_is_refused(memo: ClipMemo, value: str) -> None:
+    memo.clip("Hello", "", {"voice": str(value)})
+    with pytest.raises(TypeError, match="voice must be"):
+        memo.clip("Hello", "", {"voice": value})
+
+
+def test_two_variants_of_a_text_that_take_turns_are_named_once(memo: ClipMemo) -> None:
+    clips = [memo.clip("Hello", "n", {"voice": voice}) for voice in ("a", "b")]
+    for _ in range(3):
+        assert memo.clip("Hello", "n", {"voice": "a"}) is clips[0]
+        assert memo.clip("Hello", "n", {"voice": "b"}) is clips[1]
+    assert memo.clip("Hello", "", {"voice": "b"}) == clip_of("Hello", {"voice": "b"})
+
+
+def test_a_variant_that_its_owner_changes_later_is_not_remembered_changed(memo: ClipMemo) -> None:
+    variant: dict[str, object] = {"voice": "a"}
+    memo.clip("Hello", "", variant)
+    variant["voice"] = "b"
+    assert memo.clip("Hello", "", {"voice": "b"}) == clip_of("Hello", {"voice": "b"})
+
+
 def test_it_is_bounded_in_number_and_holds_no_long_text(memo: ClipMemo) -> None:
     for number in range(MAX_CLIPS + 10):
         memo.clip(f"text {number}", "", {})
-        assert len(memo._clips) <= MAX_CLIPS
+        assert len(memo._latest) <= len(memo._clips) <= MAX_CLIPS
     before = len(memo._clips)
     memo.clip("x" * MAX_TEXT, "", {})
     memo.clip("y" * (MAX_TEXT + 1), "", {})
@@ -105,4 +127,4 @@ def test_a_long_text_or_variant_is_not_remembered() -> None:
     names = ClipMemo()
     names.clip("x" + " " * 5000 + "y", "", {})
     names.clip("x", "", {"instructions": "i" * 5000})
-    assert len(names._clips) == 0
+    assert len(names._clips) == len(names._latest) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.db import NotSupportedError
 
 from audiocache.tiers.sql.base import Dialect
@@ -11,6 +13,7 @@ from audiocache.tiers.sql.sqlite import SQLite
 _DIALECTS: dict[str, type[Dialect]] = {"sqlite": SQLite, "postgresql": PostgreSQL}
 
 
+@cache
 def dialect_for(vendor: str) -> Dialect:
     """The dialect of a Django database vendor. Raises NotSupportedError."""
     if vendor not in _DIALECTS:

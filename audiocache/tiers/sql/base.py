@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from audiocache.rows import READ, SCHEMA_VERSION, WRITTEN
 
 
@@ -48,15 +50,19 @@ class Dialect:
             f" ORDER BY used, id LIMIT {self.mark}"
         )
 
+    # The driver finds what it has prepared by the text: the same object is hashed once.
+    @cache  # noqa: B019 - there are two dialects, and they stay
     def entries(self, number: int) -> str:
         """Look up so many keys."""
         return self.select_entries.format(keys=self._marks(number))
 
+    @cache  # noqa: B019
     def fresh(self, number: int) -> str:
         """Which of so many keys are fresh at an instant."""
         keys = self._marks(number)
         return self.select_fresh.format(mark=self.mark, keys=keys, intact=self.intact)
 
+    @cache  # noqa: B019
     def upsert(self, number: int, *, only_missing: bool) -> str:
         """Insert or replace so many rows; the keys taken.
 

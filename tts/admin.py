@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from tts import quarantine_admin  # noqa: F401 - registers itself
+from tts.access import admin as access_admin  # noqa: F401 - registers itself
 from tts.models import WarmPhrase
 
 if TYPE_CHECKING:

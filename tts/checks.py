@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, SpeechNotConfigured
@@ -29,14 +30,19 @@ _SETTINGS: Final = {
 
 @register("tts")
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """tts.E001 to E005 and W001 to W003."""
+    """tts.E001 to E006 and W001 to W003."""
     try:
         config = TTSConfig.load()
     except ImproperlyConfigured as error:
         return [Error(problem, id="tts.E001") for problem in _problems(error)]
     if not config.enabled:
         return []
-    return [*_check_provider(config), *_check_timeout(config), *_check_fallbacks(config)]
+    return [
+        *_check_provider(config),
+        *_check_timeout(config),
+        *_check_fallbacks(config),
+        *_check_authentication(config),
+    ]
 
 
 def _problems(error: ImproperlyConfigured) -> list[str]:
@@ -68,6 +74,16 @@ def _check_timeout(config: TTSConfig) -> Iterator[CheckMessage]:
             hint=f"{SHORTEST} to {LONGEST} seconds suit most providers.",
             id="tts.W001",
         )
+
+
+def _check_authentication(config: TTSConfig) -> Iterator[CheckMessage]:
+    try:
+        found = import_string(config.authentication) if config.authentication else None
+    except ImportError as error:
+        yield Error(f"TTS_AUTHENTICATION: {error}", id="tts.E006")
+    else:
+        if found is not None and not callable(found):
+            yield Error("TTS_AUTHENTICATION: must name a callable", id="tts.E006")
 
 
 def _check_fallbacks(config: TTSConfig) -> Iterator[CheckMessage]:

@@ -49,6 +49,14 @@ def _options(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def _names(value: Any) -> dict[str, str]:
+    """A client's names and the provider's; an empty one is the provider's default."""
+    names = _options(value)
+    if not all(isinstance(name, str) for name in names.values()):
+        raise ValueError("must be a dict of str to str")
+    return names
+
+
 def _name(value: Any) -> str | None:
     return (text(value) or None) if value is not None else None
 
@@ -138,6 +146,12 @@ class TTSConfig(Config):
     """Changed by hand when a voice was trained anew: clips of the earlier one are left."""
     options: dict[str, Any] = setting(None, _options)  # noqa: RUF009 - a field, frozen
     """The provider's own options; each is part of the key."""
+    model_names: dict[str, str] = setting(None, _names)  # noqa: RUF009 - a field, frozen
+    """What clients of the HTTP API may call a model; see docs/http-api.md."""
+    voice_names: dict[str, str] = setting(None, _names)  # noqa: RUF009 - a field, frozen
+    """The same of voices."""
+    authentication: str | None = setting(None, _name)
+    """Dotted path of a callable in place of API keys: from a request to a Caller, or None."""
     enabled: bool = setting(True, flag)
     quarantine_max_clips: int = setting(100, whole(0))
     """Refused answers whose bytes are kept for the admin; 0 keeps none."""

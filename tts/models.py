@@ -1,4 +1,4 @@
-"""Phrases that are spoken ahead of time. They live in the site's default database."""
+"""Phrases that are spoken ahead of time, and API keys: in the site's default database."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from django.db import models
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from tts.access.models import ApiKey
 from tts.exceptions import InvalidSpeechRequest
 from tts.service import get_tts_service
 from tts.speech import SpeechRequest
+
+__all__ = ["ApiKey", "WarmPhrase", "WarmPhraseQuerySet"]
 
 
 class WarmPhraseQuerySet(models.QuerySet["WarmPhrase"]):

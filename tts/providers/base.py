@@ -115,6 +115,10 @@ class Provider(ABC):
         """Is it one of the provider's own formats? Others are made of its native one."""
         return audio_format in self.formats
 
+    def own_voice(self, voice_id: str) -> str:
+        """What a voice of the account's own is called in a request, by its id."""
+        return voice_id
+
     # First step
 
     def complete(self, request: SpeechRequest) -> SpeechRequest:

@@ -83,6 +83,10 @@ class OpenAIProvider(HttpProvider):
             given = _own_voice(given)
         return fields.word("voice", given), None
 
+    def own_voice(self, voice_id: str) -> str:
+        """See `complete_voice`."""
+        return _own_voice({"id": voice_id})
+
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """`extra_body`: further fields of another server, such as {"lang_code": "b"}."""
         found = super().complete_options(request)

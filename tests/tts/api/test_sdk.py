@@ -1,0 +1,244 @@
+"""The official SDK against the API under gunicorn, in two processes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import openai
+import pytest
+
+from tests.tts.api.conftest import Site
+from tests.tts.vendors.openai import WRONG
+from tests.tts.vendors.sounds import sound
+from tests.tts.vendors.tap import Tap
+from tts.formats import content_type_of
+
+FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
+
+
+def phrase() -> str:
+    """One that nobody has asked for."""
+    return f"The ferry {uuid4().hex[:12]} leaves."
+
+
+def asked(text: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"model": "tts-1", "voice": "alloy", "input": text or phrase(), **more}
+
+
+@pytest.mark.parametrize("audio_format", FORMATS)
+def test_each_format_is_paid_for_once(site: Site, audio_format: str) -> None:
+    text, calls = phrase(), len(site.vendor.heard)
+    speech = site.client().audio.speech
+    request = asked(text, response_format=audio_format)
+    first = speech.create(**request)
+    assert first.content == sound(text, audio_format, 1)
+    assert first.response.headers["content-type"] == content_type_of(audio_format)
+    second = speech.create(**request)
+    assert second.content == first.content
+    assert second.response.headers["content-length"] == str(len(first.content))
+    assert len(site.vendor.heard) == calls + 1
+
+
+def test_a_miss_is_heard_while_it_is_made(site: Site) -> None:
+    """The second piece is let by whoever has heard the first one."""
+    text = phrase()
+    tap = Tap(sound(text, "mp3", 1), pieces=2)
+    site.vendor.next.append(tap)
+    tap.let(1)
+    with site.client().audio.speech.with_streaming_response.create(**asked(text)) as answer:
+        assert answer.headers["transfer-encoding"] == "chunked"
+        heard = b""
+        for piece in answer.iter_bytes():
+            heard += piece
+            tap.let()
+    assert heard == sound(text, "mp3", 1)
+
+
+def test_events(site: Site) -> None:
+    text = phrase()
+    for _ in range(2):  # made, then stored
+        answer, body = site.post(asked(text, stream_format="sse"))
+        assert answer.getheader("Content-Type") == "text/event-stream"
+        events = [json.loads(line[6:]) for line in body.decode().split("\n\n") if line]
+        heard = [base64.b64decode(event["audio"]) for event in events[:-1]]
+        assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+        assert b"".join(heard) == sound(text, "mp3", 1)
+        assert events[-1]["type"] == "speech.audio.done"
+        assert events[-1]["usage"]["input_tokens"] == len(text)
+
+
+def test_32_calls_for_a_new_phrase_pay_once(site: Site) -> None:
+    text, calls = phrase(), len(site.vendor.heard)
+    speech = site.client().audio.speech
+    with ThreadPoolExecutor(32) as pool:
+        heard = list(pool.map(lambda _: speech.create(**asked(text)).content, range(32)))
+    assert set(heard) == {sound(text, "mp3", 1)}
+    assert len(site.vendor.heard) == calls + 1
+
+
+WRONG_BODIES = [
+    ({"input": ""}, openai.BadRequestError, "input", "empty_string"),
+    ({"input": "  \n"}, openai.BadRequestError, "input", "empty_string"),
+    ({"input": "x" * 4097}, openai.BadRequestError, "input", "string_above_max_length"),
+    ({"input": "a\x00b"}, openai.BadRequestError, "input", "invalid_string"),
+    ({"input": 5}, openai.BadRequestError, "input", "invalid_type"),
+    ({"input": None}, openai.BadRequestError, "input", "invalid_type"),
+    ({"voice": 5}, openai.BadRequestError, "voice", "invalid_type"),
+    ({"voice": {"name": "x"}}, openai.BadRequestError, "name", "unknown_parameter"),
+    ({"voice": {}}, openai.BadRequestError, "voice.id", "missing_required_parameter"),
+    ({"voice": "no\nbody"}, openai.BadRequestError, "voice", "invalid_value"),
+    ({"response_format": "ogg"}, openai.BadRequestError, "response_format", "invalid_value"),
+    ({"speed": 0.2}, openai.BadRequestError, "speed", "number_below_min_value"),
+    ({"speed": 4.1}, openai.BadRequestError, "speed", "number_above_max_value"),
+    ({"speed": True}, openai.BadRequestError, "speed", "invalid_type"),
+    ({"speed": "fast"}, openai.BadRequestError, "speed", "invalid_type"),
+    ({"instructions": "x" * 4097}, openai.BadRequestError, "instructions", None),
+    ({"stream_format": "chunks"}, openai.BadRequestError, "stream_format", "invalid_value"),
+    ({"extra_body": {"loud": True}}, openai.BadRequestError, "loud", "unknown_parameter"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "error", "param", "code"), WRONG_BODIES)
+def test_a_wrong_body_is_a_typed_error(
+    site: Site, wrong: dict[str, Any], error: type[openai.APIStatusError], param: str, code: str
+) -> None:
+    calls = len(site.vendor.heard)
+    with pytest.raises(error) as caught:
+        site.client().audio.speech.create(**asked("Hello") | wrong)
+    assert caught.value.param == param
+    assert caught.value.code == code or code is None
+    assert caught.value.type == "invalid_request_error"
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert len(site.vendor.heard) == calls
+
+
+RAW: list[tuple[bytes, int, str | None]] = [
+    (b'{"model": "tts-1", "voice": "alloy"}', 400, "missing_required_parameter"),
+    (b'{"voice": "alloy", "input": "Hello"}', 400, "missing_required_parameter"),
+    (b'{"model": "tts-1", "voice": "alloy", "input": "Hi", "speed": NaN}', 400, "invalid_value"),
+    (b'{"model": "tts-1", "voice": "alloy", "input": "Hi", "speed": 1e999}', 400, None),
+    (b'{"model": "tts-1", "voice": "alloy", "input": "\\ud800"}', 400, "invalid_string"),
+    (b'{"model": "tts-1", "voice": "alloy", "input": "a", "input": "b"}', 400, "invalid_value"),
+    (b'{"model": "tts-1", "voice": "alloy", "input": "\xff"}', 400, "invalid_value"),
+    (b'{"speed": ' + b"9" * 5000 + b"}", 400, None),
+    (b'{"model": "tts-1", ', 400, "invalid_value"),
+    (b"[" * 100_000, 400, "invalid_value"),
+    (b"[]", 400, "invalid_type"),
+    (b"", 400, "invalid_value"),
+    (b" " * 12 * 1024 * 1024, 413, "request_too_large"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code"), RAW, ids=range(len(RAW)))
+def test_a_broken_body_is_an_error_object(
+    site: Site, body: bytes, status: int, code: str | None
+) -> None:
+    answer, said = site.post(body)
+    error = json.loads(said)["error"]
+    assert answer.status == status
+    assert set(error) == {"message", "type", "param", "code"}
+    assert code is None or error["code"] == code
+    assert answer.getheader("x-should-retry") == "false"
+
+
+@pytest.mark.parametrize("headers", [{"Content_Encoding": "gzip"}, {"Content_Type": "text/plain"}])
+def test_what_is_no_plain_json_is_not_read(site: Site, headers: dict[str, str]) -> None:
+    answer, said = site.post(asked(), **headers)
+    assert answer.status == 415
+    assert json.loads(said)["error"]["code"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "code"),
+    [
+        ("sk-nobody", openai.AuthenticationError, "invalid_api_key"),
+        ("tts-01234567-" + "0" * 40, openai.AuthenticationError, "invalid_api_key"),
+        ("x" * 1000, openai.AuthenticationError, "invalid_api_key"),
+        ("revoked", openai.AuthenticationError, "invalid_api_key"),
+        ("expired", openai.AuthenticationError, "expired_api_key"),
+        ("listener", openai.PermissionDeniedError, "insufficient_permissions"),
+    ],
+)
+def test_no_right_key_no_speech(
+    site: Site, key: str, error: type[openai.APIStatusError], code: str
+) -> None:
+    with pytest.raises(error) as caught:
+        site.client(key).audio.speech.create(**asked())
+    assert caught.value.code == code
+
+
+def test_no_key_at_all(site: Site) -> None:
+    answer, said = site.post(asked(), Authorization="")
+    assert answer.status == 401
+    assert answer.getheader("WWW-Authenticate") == "Bearer"
+    assert json.loads(said)["error"]["type"] == "invalid_request_error"
+
+
+def test_what_the_vendor_says_is_told_in_our_words(site: Site) -> None:
+    site.vendor.next.append(WRONG)
+    with pytest.raises(openai.BadRequestError) as caught:
+        site.client().audio.speech.create(**asked())
+    assert caught.value.code == "provider_refused"
+    assert "your text" not in str(caught.value)
+
+
+def test_tenants_do_not_hear_of_one_another(site: Site) -> None:
+    text, calls = phrase(), len(site.vendor.heard)
+    for key in ("usual", "tenant", "usual", "tenant"):
+        site.client(key).audio.speech.create(**asked(text))
+    assert len(site.vendor.heard) == calls + 2
+
+
+def test_a_day_has_so_many_characters_over_all_processes(site: Site) -> None:
+    """200 a day: of 20 calls at once for 30 characters each, six are spoken."""
+    texts = [phrase() for _ in range(20)]
+    assert len(texts[0]) == 30
+    speech = site.client("limited").audio.speech
+    site.client().audio.speech.create(**asked(stored := phrase()))
+
+    def heard(text: str) -> bool:
+        try:
+            speech.create(**asked(text))
+        except openai.RateLimitError as error:
+            refusals.append(error)
+            return False
+        return True
+
+    refusals: list[openai.RateLimitError] = []
+    with ThreadPoolExecutor(20) as pool:
+        spoken = list(pool.map(heard, texts))
+    assert spoken.count(True) == 6
+    assert {error.code for error in refusals} == {"daily_limit_reached"}
+    headers = refusals[0].response.headers
+    assert headers["x-should-retry"] == "false"
+    assert 0 < int(headers["retry-after"]) <= 86_400
+    speech.create(**asked(stored))  # what is there is free
+    speech.create(**asked(texts[spoken.index(True)]))
+
+
+def test_models_and_voices(site: Site) -> None:
+    assert [model.id for model in site.client("listener").models.list()] == ["tts-1"]
+    assert site.client("listener").get("/audio/voices", cast_to=dict[str, Any]) == {"voices": []}
+    with pytest.raises(openai.APIStatusError) as caught:
+        site.client().get("/audio/speech", cast_to=dict[str, Any])
+    assert (caught.value.status_code, caught.value.response.headers["allow"]) == (405, "POST")
+
+
+def test_no_log_holds_a_text_or_a_key(site: Site) -> None:
+    """Whatever was asked before, in whichever order: at least this."""
+    text = phrase()
+    site.client().audio.speech.create(**asked(text))
+    with pytest.raises(openai.AuthenticationError):
+        site.client("sk-somebody").audio.speech.create(**asked(text))
+    site.vendor.next.append(WRONG)
+    with pytest.raises(openai.BadRequestError):
+        site.client("tenant").audio.speech.create(**asked(text))
+    logs = "".join(path.read_text() for path in site.folder.glob("*.log"))
+    assert "Bad Request: /speech/v1/audio/speech" in logs
+    said = ["The ferry", "sk-somebody", "Something about your text"]
+    for secret in (*said, *site.keys.values()):
+        assert secret not in logs

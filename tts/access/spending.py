@@ -1,0 +1,73 @@
+"""A day's characters: set aside before a provider is asked, given back where nothing was paid.
+
+So all processes together never speak more than the limit. What is stored costs nothing, and
+neither does another caller's call that is joined.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from audiocache.entries import Clip
+from tts.access.callers import Caller
+from tts.access.exceptions import LimitReached
+from tts.access.models import ApiKey
+from tts.exceptions import SpeechTimeout, TTSError
+from tts.service import TTSService
+from tts.speech import PROVIDER
+from tts.streaming import AsyncSpeechStream, SpeechStream
+
+
+class Spending:
+    """What one request takes of its caller's day."""
+
+    def __init__(self, caller: Caller, service: TTSService, clip: Clip) -> None:
+        self._service = service
+        self._clip = clip
+        self._key_id = caller.key_id if caller.is_limited else None
+        self._day: date | None = None
+        """When characters were set aside; None: there are none."""
+
+    @property
+    def is_limited(self) -> bool:
+        """False: nothing here does anything."""
+        return self._key_id is not None
+
+    def begin(self) -> None:
+        """Set the text's characters aside, unless its clip is there. Raises LimitReached."""
+        if self._key_id is None or self._service.cache.holds(self._clip):
+            return
+        now = datetime.now(UTC)
+        if not ApiKey.objects.set_aside(self._key_id, self._characters, now.date()):
+            raise LimitReached("the day's limit of characters is reached", _until_tomorrow(now))
+        self._day = now.date()
+
+    def settle(self, stream: SpeechStream | AsyncSpeechStream) -> None:
+        """The first piece is there: was it paid for?"""
+        speech = stream.speech
+        paid = not stream.joined if speech is None else _was_paid(speech.tier, speech.joined)
+        if not paid:
+            self._give_back()
+
+    def fail(self, error: TTSError) -> None:
+        """There is no speech. A call that came too late goes on, and is paid for."""
+        if not isinstance(error, SpeechTimeout):
+            self._give_back()
+
+    def _give_back(self) -> None:
+        day, self._day = self._day, None
+        if day is not None and self._key_id is not None:
+            ApiKey.objects.give_back(self._key_id, self._characters, day)
+
+    @property
+    def _characters(self) -> int:
+        return len(self._clip.text or "")
+
+
+def _was_paid(tier: str, joined: bool) -> bool:
+    return tier == PROVIDER and not joined
+
+
+def _until_tomorrow(now: datetime) -> float:
+    midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+    return (midnight - now).total_seconds()

@@ -7,6 +7,7 @@ No message of a provider is repeated: it may hold a text or a key.
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,8 @@ from tts.api.exceptions import (
 )
 from tts.attempts import outcome_of
 from tts.breaker import ACCOUNT
+
+logger = logging.getLogger(__name__)
 
 WRONG: Final = "invalid_request_error"
 SERVER: Final = "server_error"
@@ -90,6 +93,10 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     DatabaseError: Meaning(503, SERVER, "database", "the site's database fails", again=True),
     InterfaceError: Meaning(503, SERVER, "database", "the site's database fails", again=True),
 }
+NOT_FOUND: Final = 404
+NOT_THERE: Final = Meaning(
+    NOT_FOUND, WRONG, "model_not_found", "the provider has no such model or voice"
+)
 PROBLEMS: Final[tuple[type[Exception], ...]] = (Refused, access.AccessRefused, *TABLE)
 """What is caught."""
 
@@ -103,6 +110,8 @@ def meaning_of(error: Exception) -> Meaning:
     """The row of the nearest class."""
     if isinstance(error, speech.BreakerOpen) and error.kind in _ACCOUNT_KINDS:
         return TABLE[speech.QuotaSpent]
+    if isinstance(error, speech.RequestRefused) and error.status == NOT_FOUND:
+        return NOT_THERE
     if isinstance(error, speech.SpeechNotConfigured):
         return TABLE[ImproperlyConfigured]
     return next(TABLE[kind] for kind in type(error).__mro__ if kind in TABLE)
@@ -121,8 +130,10 @@ def error_object(error: Exception) -> dict[str, Any]:
 
 
 def answer_to(error: Exception) -> JsonResponse:
-    """The error over HTTP."""
+    """The error over HTTP; what is no fault of the client's is logged, by its kind alone."""
     meaning = meaning_of(error)
+    if meaning.status >= 500:
+        logger.warning("no speech code=%s error=%s", meaning.code, type(error).__name__)
     answer = JsonResponse(error_object(error), status=meaning.status)
     if not meaning.again:
         answer["x-should-retry"] = "false"

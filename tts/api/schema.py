@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ FORMATS: Final = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 EVENTS: Final = "sse"
 
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": MAX_WORD}
+_ID: Final = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$"}
 
 REQUEST: Final[dict[str, Any]] = {
     "type": "object",
@@ -36,7 +38,7 @@ REQUEST: Final[dict[str, Any]] = {
                     "type": "object",
                     "additionalProperties": False,
                     "required": ["id"],
-                    "properties": {"id": _NAME},
+                    "properties": {"id": _ID},
                 },
             ],
         },
@@ -107,6 +109,8 @@ def _path(name: str, field: str) -> str:
 def _check_string(value: str, schema: Mapping[str, Any], name: str) -> None:
     if (words := schema.get("enum")) and value not in words:
         raise WrongBody(f"Invalid value for '{name}': supported are {', '.join(words)}.", name)
+    if (pattern := schema.get("pattern")) and not re.fullmatch(pattern, value):
+        raise WrongBody(f"Invalid '{name}': it must match {pattern}.", name, "invalid_string")
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
         text = f"Invalid '{name}': it must have no NUL and no lone surrogate."
         raise WrongBody(text, name, "invalid_string")

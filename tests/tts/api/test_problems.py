@@ -28,6 +28,7 @@ OPEN_FOR_GOOD.kind = "quota_spent"
         (speech.WrongKey("no"), 503, False, None),
         (speech.ContentRefused("no"), 400, False, None),
         (speech.RequestRefused("no"), 400, False, None),
+        (speech.RequestRefused("no", status=404), 404, False, None),
         (speech.ProviderDown("no"), 502, True, None),
         (speech.ConnectionFailed("no"), 502, True, None),
         (speech.ProviderTimeout("no"), 504, True, None),
@@ -53,9 +54,11 @@ def test_status_and_retry(error: Exception, status: int, again: bool, wait: str 
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TABLE if issubclass(kind, speech.ProviderError)])
-def test_no_message_of_a_provider_is_repeated(kind: type[speech.ProviderError]) -> None:
+def test_no_message_of_a_provider_is_repeated(
+    kind: type[speech.ProviderError], caplog: pytest.LogCaptureFixture
+) -> None:
     body = answer_to(kind("a text and sk-key")).content.decode()
-    assert "sk-key" not in body
+    assert "sk-key" not in body + caplog.text
 
 
 @pytest.mark.parametrize("error", [NoKey("no"), speech.InvalidSpeechRequest("text", "is wrong")])
@@ -68,3 +71,10 @@ def test_fields_have_their_names_over_http() -> None:
     said = error_object(speech.InvalidSpeechRequest("audio_format", "must be mp3"))["error"]
     assert said["param"] == "response_format"
     assert said["message"] == "Invalid 'response_format': it must be mp3."
+
+
+def test_what_is_no_fault_of_the_client_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    answer_to(NoKey("no"))
+    assert caplog.text == ""
+    answer_to(OperationalError("no"))
+    assert "code=database error=OperationalError" in caplog.text

@@ -50,6 +50,11 @@ class Renditions:
             return rendition(entry, siblings[entry.key].request, prepared.request)
         return None
 
+    def costs_nothing(self, prepared: Prepared) -> bool:
+        """Is there a clip that it would be made from?"""
+        siblings = [one.clip.key for one in self._siblings(prepared)] if can_decode() else []
+        return bool(siblings) and self._cache.look_for_any(siblings) is not None
+
     def paid(self, prepared: Prepared) -> Prepared:
         """What the provider is asked for: the clip itself, else the one that it is made from."""
         if self._provider.speaks(prepared.request.audio_format or ""):

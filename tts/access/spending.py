@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from audiocache.entries import Clip
 from tts.access.callers import Caller
 from tts.access.exceptions import LimitReached
 from tts.access.models import ApiKey
 from tts.exceptions import SpeechTimeout, TTSError
+from tts.prepared import Prepared
 from tts.service import TTSService
 from tts.speech import PROVIDER
 from tts.streaming import AsyncSpeechStream, SpeechStream
@@ -21,9 +21,9 @@ from tts.streaming import AsyncSpeechStream, SpeechStream
 class Spending:
     """What one request takes of its caller's day."""
 
-    def __init__(self, caller: Caller, service: TTSService, clip: Clip) -> None:
+    def __init__(self, caller: Caller, service: TTSService, prepared: Prepared) -> None:
         self._service = service
-        self._clip = clip
+        self._prepared = prepared
         self._key_id = caller.key_id if caller.is_limited else None
         self._day: date | None = None
         """When characters were set aside; None: there are none."""
@@ -35,12 +35,17 @@ class Spending:
 
     def begin(self) -> None:
         """Set the text's characters aside, unless its clip is there. Raises LimitReached."""
-        if self._key_id is None or self._service.cache.holds(self._clip):
+        if self._key_id is None or self._is_free():
             return
         now = datetime.now(UTC)
         if not ApiKey.objects.set_aside(self._key_id, self._characters, now.date()):
             raise LimitReached("the day's limit of characters is reached", _until_tomorrow(now))
         self._day = now.date()
+
+    def _is_free(self) -> bool:
+        """It is there, in this format or in one that this is made of."""
+        there = self._service.cache.holds(self._prepared.clip)
+        return there or self._service.renditions.costs_nothing(self._prepared)
 
     def settle(self, stream: SpeechStream | AsyncSpeechStream) -> None:
         """The first piece is there: was it paid for?"""
@@ -61,7 +66,7 @@ class Spending:
 
     @property
     def _characters(self) -> int:
-        return len(self._clip.text or "")
+        return len(self._prepared.clip.text or "")
 
 
 def _was_paid(tier: str, joined: bool) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from tts.api.exceptions import UnknownModel, WrongBody
 from tts.api.schema import EVENTS, check
 from tts.formats import format_for
+from tts.providers.base import Provider
 from tts.service import TTSService
 from tts.speech import SpeechRequest
+from tts.transcoding import is_made_here
+
+PCM: Final = "pcm"
+PCM_RATE: Final = 24_000
+"""Hz."""
+PCM_24K: Final = f"pcm_{PCM_RATE}"
 
 
 class Asked(NamedTuple):
@@ -40,16 +47,31 @@ def models_of(service: TTSService) -> list[str]:
 
 
 def rendition(service: TTSService, response_format: str) -> str:
-    """The provider's name of a format that it sends by itself. Raises WrongBody."""
+    """Our name of a format: the provider's where it sends it, else one that is made here.
+
+    Raises WrongBody.
+    """
     provider, configured = service.provider, service.config.format
     formats = (*((configured,) if configured else ()), *provider.formats)
-    if (found := format_for(response_format, formats)) is None:
+    found = format_for(response_format, formats)
+    if response_format == PCM:
+        found = _samples(provider, found)
+    if found is None and is_made_here(response_format):
+        found = response_format
+    if found is None:
         raise WrongBody(
             f"Invalid 'response_format': {provider.name} makes {', '.join(provider.formats)}.",
             "response_format",
             "unsupported_format",
         )
     return found
+
+
+def _samples(provider: Provider, found: str | None) -> str | None:
+    """Samples do not say their rate, and OpenAI's have 24 kHz; else whatever there is."""
+    if PCM_24K in provider.formats or (found == PCM and provider.sample_rates[:1] == (PCM_RATE,)):
+        return PCM_24K if PCM_24K in provider.formats else found
+    return PCM_24K if is_made_here(PCM_24K) else found
 
 
 def _model(service: TTSService, name: str) -> str | None:

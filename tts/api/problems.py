@@ -66,6 +66,9 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     speech.RequestRefused: Meaning(
         400, WRONG, "provider_refused", "the provider finds the request wrong: voice or model?"
     ),
+    speech.FormatNotMade: Meaning(
+        400, WRONG, "unsupported_format", "it is there in another format, and this one is not made"
+    ),
     speech.RateLimited: Meaning(
         429, "requests", "rate_limit_exceeded", "the provider is asked too often", again=True
     ),

@@ -70,4 +70,4 @@ async def _abegin(service: TTSService, asked: Asked, caller: Caller) -> AsyncSpe
 
 
 def _spending(service: TTSService, asked: Asked, caller: Caller) -> Spending:
-    return Spending(caller, service, service.prepared(asked.request, caller.namespace).clip)
+    return Spending(caller, service, service.prepared(asked.request, caller.namespace))

@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from audiocache import MultiTierAudioCache
 from tests.tts.doubles import StubProvider
+from tts.api import asking
 from tts.api.asking import Asked, models_of, rendition
 from tts.api.catalogue import voices
 from tts.api.exceptions import UnknownModel, WrongBody
 from tts.api.schema import REQUEST, check
 from tts.conf import TTSConfig
+from tts.providers.espeak import EspeakProvider
 from tts.providers.openai import OpenAIProvider
 from tts.service import TTSService
+from tts.wav import read_wav
 
 OPENAI = json.loads(Path(__file__).with_name("openai_schemas.json").read_text())
 THEIRS = OPENAI["create_speech_request"]
@@ -115,16 +118,35 @@ def test_a_model_that_is_known_not_to_be_there(named: TTSService) -> None:
         asked(service, model="huge")
 
 
-def test_a_format_that_the_provider_does_not_send(named: TTSService) -> None:
-    assert rendition(named, "mp3") == "mp3"
+def test_a_format_that_the_provider_does_not_send_is_made(named: TTSService) -> None:
+    assert [rendition(named, name) for name in ("mp3", "wav")] == ["mp3", "wav"]
+    assert [rendition(named, name) for name in ("flac", "opus")] == ["flac", "opus"]
+
+
+def test_without_a_maker_it_is_refused(named: TTSService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "is_made_here", lambda name: False)
     with pytest.raises(WrongBody, match="wav, pcm, mp3") as caught:
         rendition(named, "flac")
     assert caught.value.param == "response_format"
+    assert rendition(named, "pcm") == "pcm"
+
+
+def test_samples_have_openais_rate(named: TTSService, cache: MultiTierAudioCache) -> None:
+    """The stub's are of 8 kHz."""
+    assert rendition(named, "pcm") == "pcm_24000"
+    config = TTSConfig(api_key="sk")
+    assert rendition(TTSService(config, provider=OpenAIProvider(config)), "pcm") == "pcm"
+    espeak = TTSService(config, cache=cache, provider=EspeakProvider(config))
+    assert rendition(espeak, "pcm") == "pcm_24000"
+    wav = espeak.synthesize_text_sync("Hello", audio_format="wav")
+    samples = espeak.synthesize_text_sync("Hello", audio_format="pcm_24000")
+    seconds = len(read_wav(wav).data) / 2 / 22_050
+    assert abs(len(samples) / 2 / 24_000 - seconds) < 0.01
 
 
 def test_a_format_of_the_providers_own_words(cache: MultiTierAudioCache) -> None:
     class Detailed(StubProvider):
-        formats = ("mp3_44100_128", "mp3_22050_32", "pcm_24000")
+        formats = ("mp3_44100_128", "pcm_16000", "pcm_24000")
 
     config = TTSConfig(format="mp3_44100_192")
     service = TTSService(config, cache=cache, provider=Detailed(config))

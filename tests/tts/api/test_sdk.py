@@ -43,6 +43,31 @@ def test_each_format_is_paid_for_once(site: Site, audio_format: str) -> None:
     assert len(site.vendor.heard) == calls + 1
 
 
+def test_another_format_is_free(site: Site) -> None:
+    """Also for a caller who has nothing left of his day."""
+    text, calls = phrase(), len(site.vendor.heard)
+    spent = site.client("spent").audio.speech
+    with pytest.raises(openai.RateLimitError):
+        spent.create(**asked(text))
+    site.client().audio.speech.create(**asked(text, response_format="wav"))
+    for audio_format in FORMATS:
+        assert spent.create(**asked(text, response_format=audio_format)).content
+    assert len(site.vendor.heard) == calls + 1
+
+
+def test_mp3_and_wav_at_the_same_moment_are_one_call(site: Site) -> None:
+    text, calls = phrase(), len(site.vendor.heard)
+    speech = site.client().audio.speech
+
+    def heard(audio_format: str) -> bytes:
+        return speech.create(**asked(text, response_format=audio_format)).content
+
+    with ThreadPoolExecutor(8) as pool:
+        clips = list(pool.map(heard, ["mp3", "wav"] * 4))
+    assert len(set(clips)) == 2
+    assert len(site.vendor.heard) == calls + 1
+
+
 def test_a_miss_is_heard_while_it_is_made(site: Site) -> None:
     """The second piece is let by whoever has heard the first one."""
     text = phrase()

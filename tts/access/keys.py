@@ -1,13 +1,18 @@
-"""From a token to whom it stands for. What was found is believed for a second."""
+"""From a token to whom it stands for. What was found is believed for a second.
+
+While the site's database fails it is believed for a minute: what is cached goes on to be heard.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from tts.access.callers import Caller
@@ -18,6 +23,8 @@ from tts.access.tokens import digest_of, prefix_of
 
 BELIEVED_SECONDS: Final = 1.0
 """So soon every process notices that a key was revoked."""
+BLIND_SECONDS: Final = 60.0
+"""How long a key opens that was known when the database broke down."""
 MOST: Final = 10_000
 """Keys that are remembered."""
 
@@ -26,6 +33,8 @@ class _Known(NamedTuple):
     caller: Caller
     until: float
     """By the clock, in seconds."""
+    blind_until: float
+    """The same while the database fails."""
 
 
 class Keys:
@@ -44,7 +53,16 @@ class Keys:
 
     def find(self, token: str) -> Caller:
         """See `at_hand`; the table is asked where need be. Raises WrongApiKey."""
-        return self.at_hand(token) or self._look_up(token)
+        return self.at_hand(token) or self._asked(token)
+
+    def _asked(self, token: str) -> Caller:
+        try:
+            return self._look_up(token)
+        except (DatabaseError, InterfaceError):
+            known = self._known.get(digest_of(token))
+            if known is None or known.blind_until <= self._clock():
+                raise
+        return _noted(known.caller)
 
     def _look_up(self, token: str) -> Caller:
         asked, digest = self._clock(), digest_of(token)
@@ -54,7 +72,9 @@ class Keys:
             raise WrongApiKey("the API key is not known")
         if row.has_expired(timezone.now()):
             raise KeyExpired("the API key has expired")
-        self._remember(digest, _Known(row.caller(), asked + _belief(row)))
+        left = _left(row)
+        until, blind_until = (asked + min(n, left) for n in (BELIEVED_SECONDS, BLIND_SECONDS))
+        self._remember(digest, _Known(row.caller(), until, blind_until))
         return _noted(row.caller())
 
     def _remember(self, digest: str, known: _Known) -> None:
@@ -63,11 +83,11 @@ class Keys:
         self._known[digest] = known
 
 
-def _belief(row: ApiKey) -> float:
+def _left(row: ApiKey) -> float:
+    """Seconds of its time."""
     if row.expires is None:
-        return BELIEVED_SECONDS
-    left = (row.expires - timezone.now()) / timedelta(seconds=1)
-    return min(BELIEVED_SECONDS, left)
+        return math.inf
+    return (row.expires - timezone.now()) / timedelta(seconds=1)
 
 
 def _noted(caller: Caller) -> Caller:

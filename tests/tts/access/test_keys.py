@@ -15,6 +15,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -24,7 +25,7 @@ from audiocache.pulse import pulse
 from tts.access.authentication import aauthenticate, authenticate
 from tts.access.callers import SPEECH, TIMING, Caller
 from tts.access.exceptions import AccessRefused, KeyExpired, MissingScope, NoKey, WrongApiKey
-from tts.access.keys import BELIEVED_SECONDS, Keys
+from tts.access.keys import BELIEVED_SECONDS, BLIND_SECONDS, Keys
 from tts.access.last_use import LastUse, last_use
 from tts.access.tokens import digest_of
 from tts.checks import check_settings
@@ -116,6 +117,21 @@ def test_a_key_is_not_believed_past_its_end(time_machine: Any) -> None:
     time_machine.shift(0.5)
     clock.seconds = 0.5
     with pytest.raises(KeyExpired):
+        keys.find(token)
+
+
+def test_a_known_key_opens_for_a_minute_while_the_database_fails() -> None:
+    clock = Clock()
+    keys, token, other = Keys(clock), ApiKey(name="shop").issue(), ApiKey(name="other").issue()
+    keys.find(token)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tts_apikey RENAME TO tts_apikey_gone")
+    clock.seconds = BLIND_SECONDS - 1
+    assert keys.find(token).name == "shop"
+    with pytest.raises(OperationalError):
+        keys.find(other)
+    clock.seconds = BLIND_SECONDS
+    with pytest.raises(OperationalError):
         keys.find(token)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from project.demo import program
 from project.demo.passes import Pass
 from project.demo.program import Program
+from project.demo.visit import Visit
 from tts.speech import PROVIDER
 
 
@@ -25,6 +26,8 @@ def claims(played: Program, installation: dict[str, int]) -> Iterator[Claim]:
     yield from _ever_after(played)
     yield from _lives(played)
     yield from _voices(played.passes[program.VOICES], played.passes[program.VOICES_AGAIN])
+    if played.visit is not None:
+        yield from _over_http(played.visit)
     yield Claim("every answer was, byte for byte, the clip made first", _same_sound(played))
     yield Claim(
         "every clip left as a file is a whole WAV with sound", played.clips.listen().audible
@@ -79,6 +82,15 @@ def _voices(first: Pass, again: Pass) -> Iterator[Claim]:
         "one phrase in two voices is two clips with two keys",
         len(keys) == len(sounds) == first.calls == 2 and again.all_from("memory"),
     )
+
+
+def _over_http(visit: Visit) -> Iterator[Claim]:
+    same = visit.miss.digest == visit.hit.digest
+    yield Claim(
+        "over HTTP the second call for a phrase got the clip made for the first",
+        visit.miss.status == visit.hit.status == 200 and same,
+    )
+    yield Claim("without its key there was no speech", visit.stranger.status == 401)
 
 
 def _same_sound(played: Program) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
-from project.demo import newcomer, passes
+from project.demo import newcomer, passes, visit
 from project.demo.clips import Clips
 from project.demo.passes import Pass
 from project.demo.phrases import Phrase, Script
 from project.demo.screen import Screen, Step
 from project.demo.stage import Stage
+from project.demo.visit import Visit
 from tts.speech import Speech
 
 COLD: Final = "cold"
@@ -43,6 +45,8 @@ class Program:
         self.removed: dict[str, int] = {}
         """By the clean-up, from each tier."""
         self.rows_left = 0
+        self.visit: Visit | None = None
+        """None: there is no curl."""
         self._screen = screen
 
     def play(self) -> None:
@@ -58,6 +62,7 @@ class Program:
         self._pass(VOICES, self.script.voiced, keep=True)
         self._pass(VOICES_AGAIN, self.script.voiced)
         self.counted.append(self.stage.counted())
+        self._over_http()
 
     def _pass(self, name: str, phrases: list[Phrase], *, keep: bool = False) -> None:
         def play(step: Step) -> Pass:
@@ -93,6 +98,11 @@ class Program:
         self.removed = self.stage.cache.cleanup_expired()
         self.rows_left = self.stage.rows()
         self._screen.line(f"{'clean-up':<18}{sum(self.removed.values()):>4} clips removed")
+
+    def _over_http(self) -> None:
+        with self._screen.progress("over HTTP", None):
+            self.visit = visit.pay(Path(self.stage.setting["folder"] or "") / "site")
+        self._screen.line(f"{'over HTTP':<18}   {'curl was answered' if self.visit else 'no curl'}")
 
     def _wait(self, why: str) -> None:
         with self._screen.progress(why, None):

@@ -48,6 +48,7 @@ class Report:
         installation = self.program.stage.cache.get_installation_stats()
         self._passes()
         self._statistics(installation)
+        self._visit()
         failed = self._claims(installation)
         self._files()
         self._screen.line(f"Finished in {seconds:.1f} s.")
@@ -77,6 +78,19 @@ class Report:
         self._screen.line()
         self._screen.line(title)
         self._screen.table(head, rows)
+
+    def _visit(self) -> None:
+        self._screen.line()
+        if (visit := self.program.visit) is None:
+            self._screen.paragraph("Over HTTP: curl is not installed, so nobody asked.")
+            return
+        self._screen.line("Over HTTP, with a key made for it:")
+        self._screen.line(f"SPEECH_KEY={visit.key}")
+        self._screen.line(visit.command)
+        for title, answer in (("a miss", visit.miss), ("a hit", visit.hit)):
+            self._screen.line(f"  {title}")
+            for line in answer.head:
+                self._screen.line(f"    {line}")
 
     def _claims(self, installation: dict[str, int]) -> int:
         self._screen.line()

@@ -72,6 +72,11 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
+def is_foreign(name: str) -> bool:
+    """Would this name in the environment configure a site?"""
+    return name.startswith(FOREIGN)
+
+
 def foreign_settings() -> list[str]:
     """Names in the environment that would configure a site, and do not configure a demo."""
-    return sorted(name for name in os.environ if name.startswith(FOREIGN))
+    return sorted(filter(is_foreign, os.environ))

@@ -21,7 +21,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 
-from project.demo import catalogues, newcomer, program, surroundings
+from project.demo import catalogues, newcomer, program, site, surroundings, visit
 from project.demo.claims import claims
 from project.demo.clips import Clips, Heard
 from project.demo.passes import Answer, Pass
@@ -98,7 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_all_that_it_claims_holds(run: Run) -> None:
     assert run.code == 0, run.stdout
-    assert len(re.findall(r": yes$", run.stdout, re.MULTILINE)) == 11
+    assert len(re.findall(r": yes$", run.stdout, re.MULTILINE)) == 13
     assert ": NO" not in run.stdout
 
 
@@ -143,6 +143,16 @@ def test_it_names_the_settings_it_does_not_use_and_not_their_values(run: Run) ->
     assert "CACHE_BACKEND, TTS_PROVIDER." in " ".join(run.stdout.split())
     assert "nonsense" not in run.stdout
     assert "nobody" not in run.stdout
+
+
+def test_it_ends_with_a_miss_and_a_hit_over_http(run: Run) -> None:
+    told = run.stdout.split("Over HTTP, with a key made for it")[1]
+    assert re.search(r"^SPEECH_KEY=tts-[0-9a-f-]{49}$", told, re.MULTILINE)
+    assert "/v1/audio/speech \\\n" in told
+    miss, hit = told.split("  a hit\n")
+    for answer in (miss.split("  a miss\n")[1], hit.split("\n\n")[0]):
+        assert "200 OK" in answer
+        assert "Content-Type: audio/wav" in answer
 
 
 def test_it_tells_what_to_try_next(run: Run) -> None:
@@ -332,6 +342,7 @@ def _played(**changed: Pass) -> Any:
         removed={"memory": 1, "persistent": 1, "distributed": 0},
         rows_left=2,
         counted=[told, told],
+        visit=None,
         stage=SimpleNamespace(tiers=("memory", "persistent")),
     )
 
@@ -368,6 +379,25 @@ def test_a_clip_that_outlived_its_time_or_was_not_cleaned_up_is_said() -> None:
     played.passes[program.BRIEF_AFTER] = _pass("memory")
     played.removed["persistent"] = 0
     assert len(_broken(played)) == 2
+
+
+def test_what_was_not_answered_over_http_is_said() -> None:
+    played, found = _played(), visit.Answer(["HTTP/1.1 200 OK"], "sound")
+    refused = visit.Answer(["HTTP/1.1 401 Unauthorized"], "words")
+    played.visit = visit.Visit("key", "curl", found, found, refused)
+    assert _broken(played) == []
+    played.visit = played.visit._replace(hit=visit.Answer([], ""), stranger=found)
+    assert len(_broken(played)) == 2
+
+
+def test_a_site_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "manage.py"
+    broken.write_text("import sys; sys.exit('it is broken')")
+    monkeypatch.setattr(site, "MANAGE", broken)
+    with pytest.raises(newcomer.NewcomerFailed, match="did not start"), site.running(tmp_path):
+        pytest.fail("there is no site")
 
 
 def test_counters_that_do_not_add_up_are_said() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from project.demo import newcomer, surroundings
+from project.demo import newcomer, site, surroundings
 from project.demo.clips import Clips
 from project.demo.phrases import PER_LOCALE, Script
 from project.demo.program import Program
@@ -43,7 +43,8 @@ class Command(BaseCommand):
             help=f"at most N of each language (default: {PER_LOCALE}, and all of the assistant's)",
         )
         parser.add_argument("--output", type=Path, default=FOLDER, metavar="FOLDER")
-        parser.add_argument(newcomer.OPTION, action="store_true", help=SUPPRESS)
+        for option in (newcomer.OPTION, site.OPTION):
+            parser.add_argument(option, action="store_true", help=SUPPRESS)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Play the program, or the part of the other process in it."""
@@ -51,6 +52,8 @@ class Command(BaseCommand):
             with surroundings.an_end_in_order():
                 if options["newcomer"]:
                     self.stdout.write(newcomer.answer(sys.stdin.read()))
+                elif options["site"]:
+                    site.serve(sys.stdin, sys.stdout)
                 else:
                     self._play(options["output"].absolute(), Script.of(options["phrases"]))
         except KeyboardInterrupt:

@@ -69,8 +69,10 @@ def rendition(service: TTSService, response_format: str) -> str:
 
 def _samples(provider: Provider, found: str | None) -> str | None:
     """Samples do not say their rate, and OpenAI's have 24 kHz; else whatever there is."""
-    if PCM_24K in provider.formats or (found == PCM and provider.sample_rates[:1] == (PCM_RATE,)):
-        return PCM_24K if PCM_24K in provider.formats else found
+    if PCM_24K in provider.formats:
+        return PCM_24K
+    if found == PCM and provider.sample_rates[:1] == (PCM_RATE,):
+        return PCM
     return PCM_24K if is_made_here(PCM_24K) else found
 
 

@@ -185,10 +185,11 @@ def test_a_wrong_path_is_a_check_error(settings: Any, path: str) -> None:
 # Limits
 
 
-def test_a_days_characters() -> None:
-    key = ApiKey(name="shop", daily_characters=10)
-    key.issue()
-    keys = ApiKey.objects
+@pytest.mark.parametrize("alias", ["default", "audiocache_pg"])
+@pytest.mark.django_db(databases=["default", "audiocache_pg"])
+def test_a_days_characters(alias: str) -> None:
+    keys = ApiKey.objects.using(alias)
+    key = keys.create(name="shop", daily_characters=10)
     assert keys.set_aside(key.pk, 6, TODAY)
     assert not keys.set_aside(key.pk, 5, TODAY)
     assert keys.set_aside(key.pk, 4, TODAY)

@@ -89,6 +89,17 @@ def decode(
         raise BadContainer(f"the decoder fails ({type(error).__name__})") from error
 
 
+def open_sound(sound: bytes, container: str, options: dict[str, str]) -> Any:
+    """The sound for FFmpeg, by the demuxer that is named."""
+    import av
+
+    # Titles in another encoding are no matter of ours; from 19 on they are no matter of PyAV's.
+    given: dict[str, Any] = {"format": container, "options": options}
+    if int(av.__version__.partition(".")[0]) < 19:
+        given["metadata_errors"] = "ignore"
+    return av.open(io.BytesIO(sound), "r", **given)
+
+
 def _until(clock: Clock, seconds: float) -> Callable[[], bool]:
     """Is there time left?"""
     end = clock() + seconds
@@ -97,12 +108,7 @@ def _until(clock: Clock, seconds: float) -> Callable[[], bool]:
 
 def _steps(sound: bytes, container: str) -> Iterator[tuple[float, list[Any]]]:
     """Packet for packet, its seconds and its frames; often none."""
-    import av
-
-    options = dict(_OPTIONS)
-    with av.open(
-        io.BytesIO(sound), "r", format=container, options=options, metadata_errors="ignore"
-    ) as file:
+    with open_sound(sound, container, dict(_OPTIONS)) as file:
         # On other threads the time would not be counted.
         file.streams.audio[0].codec_context.thread_count = 1
         for packet in file.demux(audio=0):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from tts.decoding import can_decode
+from tts.decoding import can_decode, open_sound
 from tts.wav import wav_of
 
 MADE: Final = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -111,16 +111,8 @@ def _taken(wanted: Shape, rate: int) -> int:
 
 
 def _opened(audio: bytes, source: Shape) -> Any:
-    import av
-
     options = {"sample_rate": str(source.rate), "ch_layout": "mono"}
-    return av.open(
-        io.BytesIO(audio),
-        "r",
-        format=_READERS[source.codec],
-        options=options if source.codec in _BARE else {},
-        metadata_errors="ignore",
-    )
+    return open_sound(audio, _READERS[source.codec], options if source.codec in _BARE else {})
 
 
 def _frames(file: Any, rate: int) -> Iterator[Any]:

@@ -16,7 +16,7 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -42,7 +42,7 @@ STEPS: Final = 8
 FIELDS: Final = {
     "t": "text", "p": "provider", "m": "model", "v": "voice", "l": "language",
     "f": "audio_format", "r": "sample_rate", "s": "speed", "i": "instructions", "x": "ssml",
-    "o": "options", "q": "text_options", "n": "voice_revision",
+    "o": "options", "n": "voice_revision",
 }  # fmt: skip
 """Of a request, by its letter in a name. A letter never changes its meaning."""
 NAMESPACE: Final = "N"
@@ -55,7 +55,9 @@ class Addressed(NamedTuple):
     """What an address stands for."""
 
     request: SpeechRequest
-    """Complete."""
+    """Complete but for its provider, so that fallbacks may answer it."""
+    provider: str
+    """Whose voices it names."""
     namespace: str = ""
     until: int | None = None
     """Seconds since the epoch; None: it has no end."""
@@ -81,13 +83,16 @@ def url_of(
     complete = service.prepared(request, namespace).request
     until = None if expires_in is None else _until(expires_in, clock())
     extension = codec_of(complete.audio_format or "")
-    name = name_of(Addressed(complete, namespace, until), extension)
+    name = name_of(complete, extension, namespace=namespace, until=until)
     return reverse("tts:audio", kwargs={"name": name, "extension": extension})
 
 
-def name_of(addressed: Addressed, extension: str) -> str:
-    """The sealed name. Raises InvalidSpeechRequest when it gets too long."""
-    sealed = next(_seals()).encrypt(_packed(addressed), [FORM, extension.encode()])
+def name_of(
+    request: SpeechRequest, extension: str, *, namespace: str = "", until: int | None = None
+) -> str:
+    """The sealed name of a complete request. Raises InvalidSpeechRequest when it gets too long."""
+    packed = _packed(request.spoken(), {NAMESPACE: namespace, UNTIL: until})
+    sealed = _seal(settings.SECRET_KEY).encrypt(packed, [FORM, extension.encode()])
     name = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
     if len(name) > MAX_NAME:
         raise InvalidSpeechRequest("text", "is too long for an address")
@@ -96,10 +101,17 @@ def name_of(addressed: Addressed, extension: str) -> str:
 
 def addressed_by(name: str, extension: str, clock: Callable[[], float] = time.time) -> Addressed:
     """What a name stands for. Raises NoSuchAddress."""
-    addressed = _unpacked(_opened(_bytes_of(name), [FORM, extension.encode()]))
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    addressed = _read(name, extension, secrets)
     if addressed.until is not None and addressed.until <= clock():
         raise NoSuchAddress
     return addressed
+
+
+@lru_cache(maxsize=1024)
+def _read(name: str, extension: str, secrets: tuple[str, ...]) -> Addressed:
+    """Remembered: a browser asks several times for one sound."""
+    return _unpacked(_opened(_bytes_of(name), [FORM, extension.encode()], secrets))
 
 
 def _until(seconds: float, now: float) -> int:
@@ -112,10 +124,8 @@ def _until(seconds: float, now: float) -> int:
 # What is in a name
 
 
-def _packed(addressed: Addressed) -> bytes:
-    request = addressed.request.spoken()
-    found = {letter: getattr(request, field) for letter, field in FIELDS.items()}
-    found |= {NAMESPACE: addressed.namespace, UNTIL: addressed.until}
+def _packed(request: SpeechRequest, more: dict[str, Any]) -> bytes:
+    found = {letter: getattr(request, field) for letter, field in FIELDS.items()} | more
     given = {letter: value for letter, value in found.items() if value}
     text = json.dumps(given, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return zlib.compress(text.encode(), 9, -zlib.MAX_WBITS)
@@ -125,9 +135,8 @@ def _unpacked(packed: bytes) -> Addressed:
     """Of what was sealed here, and so was complete."""
     found: dict[str, Any] = json.loads(zlib.decompress(packed, -zlib.MAX_WBITS))
     fields = {name: found[letter] for letter, name in FIELDS.items() if letter in found}
-    fields["text_options"] = tuple(fields.get("text_options", ()))
-    request = SpeechRequest(**fields).completed()
-    return Addressed(request, found.get(NAMESPACE, ""), found.get(UNTIL))
+    provider = fields.pop("provider")
+    return Addressed(SpeechRequest(**fields), provider, found.get(NAMESPACE, ""), found.get(UNTIL))
 
 
 def _bytes_of(name: str) -> bytes:
@@ -144,24 +153,20 @@ def _bytes_of(name: str) -> bytes:
 # The seal
 
 
-def _opened(sealed: bytes, bound: list[bytes]) -> bytes:
+def _opened(sealed: bytes, bound: list[bytes], secrets: tuple[str, ...]) -> bytes:
+    """By the site's key, or one that it had before."""
     from cryptography.exceptions import InvalidTag
 
-    for seal in _seals():
+    for secret in secrets:
         try:
-            return seal.decrypt(sealed, bound)
+            return _seal(secret).decrypt(sealed, bound)
         except (InvalidTag, ValueError):  # ValueError: shorter than its tag
             continue
     raise NoSuchAddress
 
 
-def _seals() -> Iterator[AESSIV]:
-    """By the site's key, and by those it had before."""
-    yield from map(_seal, (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
-
-
 @lru_cache(maxsize=8)
-def _seal(secret: str | bytes) -> AESSIV:
+def _seal(secret: str) -> AESSIV:
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV
     except ImportError:

@@ -14,7 +14,7 @@ from django.utils.crypto import get_random_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.addresses import Addressed, NoSuchAddress, addressed_by, name_of, url_of
+from tts.addresses import NoSuchAddress, addressed_by, name_of, url_of
 from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest
 from tts.providers.tone import ToneProvider
@@ -41,11 +41,10 @@ def raw(name: str) -> bytes:
 
 @given(st.text(st.characters(exclude_categories=["C"]), max_size=300).filter(str.strip))
 def test_what_is_sealed_is_opened(text: str) -> None:
-    addressed = Addressed(complete(text), "tenant", 2_000_000_000)
-    opened = addressed_by(name_of(addressed, "wav"), "wav")
-    assert opened.request.is_complete
-    assert opened.request.key == addressed.request.key
-    assert opened[1:] == addressed[1:]
+    name = name_of(complete(text), "wav", namespace="tenant", until=2_000_000_000)
+    opened = addressed_by(name, "wav")
+    assert TONE.complete(opened.request).key == complete(text).key
+    assert opened[1:] == ("tone", "tenant", 2_000_000_000)
 
 
 def test_the_same_sound_has_the_same_address(service: TTSService) -> None:
@@ -75,7 +74,7 @@ def test_fifty_addresses_ask_nobody(service: TTSService) -> None:
 
 
 def test_no_other_name_is_accepted() -> None:
-    name = name_of(Addressed(complete()), "wav")
+    name = name_of(complete(), "wav")
     for place in range(len(name)):
         for other in {ALPHABET[0], ALPHABET[-1], get_random_string(1, ALPHABET)} - {name[place]}:
             with pytest.raises(NoSuchAddress):
@@ -83,7 +82,7 @@ def test_no_other_name_is_accepted() -> None:
 
 
 def test_the_bits_behind_the_last_byte_are_part_of_the_name() -> None:
-    names = [name_of(Addressed(complete("x" * size)), "wav") for size in range(1, 4)]
+    names = [name_of(complete("x" * size), "wav") for size in range(1, 4)]
     for name in names:
         twins = {name[:-1] + last for last in ALPHABET} - {name}
         same = [twin for twin in twins if raw(twin) == raw(name)]
@@ -99,18 +98,18 @@ def test_what_is_no_name_is_refused(name: str) -> None:
 
 
 def test_the_extension_belongs_to_the_name() -> None:
-    name = name_of(Addressed(complete()), "wav")
+    name = name_of(complete(), "wav")
     with pytest.raises(NoSuchAddress):
         addressed_by(name, "mp3")
 
 
 def test_another_site_cannot_open_it_and_a_new_key_can(settings: Any) -> None:
-    name = name_of(Addressed(complete()), "wav")
+    name = name_of(complete(), "wav")
     former, settings.SECRET_KEY = settings.SECRET_KEY, "another key"
     with pytest.raises(NoSuchAddress):
         addressed_by(name, "wav")
     settings.SECRET_KEY_FALLBACKS = [former]
-    assert addressed_by(name, "wav").request.key == complete().key
+    assert addressed_by(name, "wav").request.text == SECRET
 
 
 def test_an_end_of_life(service: TTSService) -> None:

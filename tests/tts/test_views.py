@@ -14,7 +14,7 @@ from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.entries import Recording
 from tests.factories import HOUR, FakeClock
 from tests.tts.doubles import LocalStub, StubProvider
-from tts.addresses import Addressed, name_of, url_of
+from tts.addresses import name_of, url_of
 from tts.conf import TTSConfig
 from tts.exceptions import ProviderDown, QuotaSpent, RateLimited
 from tts.service import TTSService, set_tts_service
@@ -59,13 +59,13 @@ def test_no_browser_keeps_it_beyond_its_time(installed: TTSService) -> None:
 
 def test_after_its_time_it_is_not_found(installed: TTSService) -> None:
     complete = installed.complete(HELLO)
-    name = name_of(Addressed(complete, until=int(time.time()) - 1), "wav")
+    name = name_of(complete, "wav", until=int(time.time()) - 1)
     assert Client().get(f"/audio/{name}.wav").status_code == 404
 
 
 def test_an_address_of_another_provider_is_not_found(installed: TTSService) -> None:
     other = dataclasses.replace(installed.complete(HELLO), provider="other").completed()
-    name = name_of(Addressed(other), "wav")
+    name = name_of(other, "wav")
     assert Client().get(f"/audio/{name}.wav").status_code == 404
 
 

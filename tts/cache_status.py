@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tts.speech import PROVIDER, Speech
+from tts.streaming import AsyncSpeechStream, SpeechStream
 
 CACHE: Final = "audiocache"
 """The name under which the cache speaks of itself."""
@@ -15,6 +16,13 @@ def cache_status(speech: Speech, now: int, *, on_request: bool = False) -> str:
     return "; ".join(
         [CACHE, *_found(speech, now)] if _is_hit(speech) else _made(speech, on_request)
     )
+
+
+def status_of_stream(stream: SpeechStream | AsyncSpeechStream, now: int) -> str:
+    """Of a stream that is ready; what is still being made is not stored yet."""
+    if stream.speech is not None:
+        return cache_status(stream.speech, now)
+    return "; ".join([CACHE, "fwd=uri-miss", *(["collapsed"] if stream.joined else [])])
 
 
 def server_timing(speech: Speech, seconds: float) -> str:
@@ -40,4 +48,10 @@ def _made(speech: Speech, on_request: bool) -> list[str]:
         came.append("collapsed")
     elif speech.stored and speech.tier == PROVIDER:
         came.append("stored")
-    return [*came, "detail=fallback"] if speech.fallback else came
+    return [*came, *_detail(speech)]
+
+
+def _detail(speech: Speech) -> list[str]:
+    if speech.fallback:
+        return ["detail=fallback"]
+    return ["detail=transcoded"] if speech.transcoded else []

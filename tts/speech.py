@@ -195,6 +195,11 @@ class Speech:
         return self.entry.joined
 
     @property
+    def transcoded(self) -> bool:
+        """Made from a clip in another format, which was paid for."""
+        return bool(self.entry.transcoded_from)
+
+    @property
     def stored(self) -> bool:
         """Does a tier have it?"""
         return not self.entry.nowhere

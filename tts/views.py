@@ -31,10 +31,15 @@ from tts.exceptions import (
 from tts.formats import content_type_of
 from tts.service import TTSService, get_tts_service
 from tts.speech import Speech
-from tts.wishes import Wishes, speech_by, wishes_of
+from tts.wishes import Wishes, aspeech_by, speech_by, wishes_of
 
 YEAR: Final = 365 * 24 * 3600
-STATUSES: Final = ((InvalidSpeechRequest, 404), (NotCached, 504), (SpeechTimeout, 504))
+STATUSES: Final = (
+    (NoSuchAddress, 404),
+    (InvalidSpeechRequest, 404),
+    (NotCached, 504),
+    (SpeechTimeout, 504),
+)
 """Of what is raised; any other error is 503."""
 
 
@@ -42,33 +47,46 @@ STATUSES: Final = ((InvalidSpeechRequest, 404), (NotCached, 504), (SpeechTimeout
 @require_safe
 def audio(request: HttpRequest, name: str, extension: str) -> HttpResponseBase:
     """The sound of an address, whole or in part; 404 for one that this site did not make."""
-    service = get_tts_service()
     try:
-        addressed = addressed_by(name, extension)
-        speech = _speech(request, service, addressed)
-    except NoSuchAddress:
-        return _refusal(404)
-    except TTSError as error:
-        return _refused(error)
-    return _played(request, speech, addressed) if speech else _unmade(request, extension)
+        service, addressed = _meant(name, extension)
+        speech = speech_by(
+            service, addressed.request, _honoured(request), namespace=addressed.namespace
+        )
+    except (TTSError, NoSuchAddress) as error:
+        return _without_sound(request, extension, error)
+    return _played(request, speech, addressed)
 
 
-def _speech(request: HttpRequest, service: TTSService, addressed: Addressed) -> Speech | None:
-    """None: it is not there, and HEAD does not pay for it.
+@csrf_exempt
+@require_safe
+async def aaudio(request: HttpRequest, name: str, extension: str) -> HttpResponseBase:
+    """See `audio`; holds no thread while a clip is made."""
+    try:
+        service, addressed = _meant(name, extension)
+        speech = await aspeech_by(
+            service, addressed.request, _honoured(request), namespace=addressed.namespace
+        )
+    except (TTSError, NoSuchAddress) as error:
+        return _without_sound(request, extension, error)
+    return _played(request, speech, addressed)
 
-    Raises NoSuchAddress for one of another provider, whose voices this one does not know.
-    """
+
+def _meant(name: str, extension: str) -> tuple[TTSService, Addressed]:
+    """Raises NoSuchAddress, also for one of another provider, whose voices this one lacks."""
+    service, addressed = get_tts_service(), addressed_by(name, extension)
     if addressed.provider != service.provider.name:
         raise NoSuchAddress
-    asked = wishes_of(request.headers.get("Cache-Control", ""))
-    looks_only = request.method == "HEAD" or asked.only_if_cached
-    try:
-        wishes = Wishes(only_if_cached=looks_only)
-        return speech_by(service, addressed.request, wishes, namespace=addressed.namespace)
-    except NotCached:
-        if asked.only_if_cached or not looks_only:
-            raise
-        return None
+    return service, addressed
+
+
+def _wishes(request: HttpRequest) -> Wishes:
+    return wishes_of(request.headers.get("Cache-Control", ""))
+
+
+def _honoured(request: HttpRequest) -> Wishes:
+    """HEAD pays for nothing."""
+    looks_only = request.method == "HEAD" or _wishes(request).only_if_cached
+    return Wishes(only_if_cached=looks_only)
 
 
 def _played(request: HttpRequest, speech: Speech, addressed: Addressed) -> HttpResponse:
@@ -101,6 +119,16 @@ def _cache_control(speech: Speech, addressed: Addressed) -> str:
     return f"{scope}, max-age={min(YEAR, left)}, immutable"
 
 
+def _without_sound(
+    request: HttpRequest, extension: str, error: TTSError | NoSuchAddress
+) -> HttpResponseBase:
+    """Why there is none. HEAD of what nobody has played yet is no error."""
+    asks_only_cache = _wishes(request).only_if_cached
+    if isinstance(error, NotCached) and request.method == "HEAD" and not asks_only_cache:
+        return _unmade(request, extension)
+    return _refused(error)
+
+
 def _unmade(request: HttpRequest, extension: str) -> StreamingHttpResponse:
     """HEAD of what nobody has played: length and ETag are not known (RFC 9110, section 9.3.2)."""
     # No HttpResponse: for that one Django says that it has 0 bytes.
@@ -115,15 +143,10 @@ async def _no_pieces() -> AsyncIterator[bytes]:
         yield piece
 
 
-def _refused(error: TTSError) -> HttpResponse:
-    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 503)
-    response = _refusal(status)
-    if isinstance(error, ProviderError) and error.retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return response
-
-
-def _refusal(status: int) -> HttpResponse:
+def _refused(error: TTSError | NoSuchAddress) -> HttpResponse:
     """Plain, and without a word of the provider's."""
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 503)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    if isinstance(error, ProviderError) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return HttpResponse(status=status, content_type="text/plain", headers=headers)

@@ -84,7 +84,8 @@ def _begun(service: TTSService, prepared: Prepared, wishes: Wishes) -> Future[Au
 
     def make() -> AudioEntry:
         mark = cache.removal_mark()
-        recording = service.make(prepared)
+        anew, store = wishes.no_cache, not wishes.no_store
+        recording = service.make(prepared, anew=anew, store=store)
         if wishes.no_store:
             return cache.entry(clip, recording)._replace(nowhere=True)
         return cache.store_made(clip, recording, mark)[0]

@@ -7,9 +7,10 @@ from typing import Any, Final
 from django import forms
 
 from project.demo.phrases import FOLDER
-from tts.formats import codec_of
+from tts.formats import codec_of, format_for
 from tts.providers.base import Provider
 from tts.speech import SpeechRequest
+from tts.transcoding import is_made_here
 
 PLAYABLE: Final = ("mp3", "opus", "aac", "flac", "wav")
 """Codecs that browsers know."""
@@ -60,7 +61,9 @@ class StudioForm(forms.Form):
             self.fields["voice"] = forms.ChoiceField(choices=choices, required=False)
 
     def _offer_formats(self, provider: Provider) -> None:
-        formats = [name for name in provider.formats if codec_of(name) in PLAYABLE]
+        own = [name for name in provider.formats if codec_of(name) in PLAYABLE]
+        made = [name for name in PLAYABLE if is_made_here(name) and not format_for(name, own)]
+        formats = [*own, *made]
         self.fields["audio_format"] = forms.ChoiceField(
             label="Format", choices=[(name, name) for name in formats], required=False
         )

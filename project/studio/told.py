@@ -36,7 +36,8 @@ def money(speech: Speech) -> str:
     if not speech.cost:
         return "costs nothing: the voice is this machine's own"
     amount = f"{speech.cost / MICRO:.6f}".rstrip("0").rstrip(".")
-    return f"cost {amount} USD" if speech.tier == PROVIDER else f"saved {amount} USD"
+    paid = speech.tier == PROVIDER and not speech.transcoded
+    return f"cost {amount} USD" if paid else f"saved {amount} USD"
 
 
 def as_curl(service: TTSService, request: SpeechRequest, site: str) -> str:

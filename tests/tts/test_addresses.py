@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tts.addresses import NoSuchAddress, addressed_by, name_of, url_of
 from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest
+from tts.providers import build_provider
 from tts.providers.tone import ToneProvider
 from tts.service import TTSService
 from tts.speech import SpeechRequest
@@ -45,6 +46,28 @@ def test_what_is_sealed_is_opened(text: str) -> None:
     opened = addressed_by(name, "wav")
     assert TONE.complete(opened.request).key == complete(text).key
     assert opened[1:] == ("tone", "tenant", 2_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("config", "fields"),
+    [
+        (TTSConfig(provider="espeak"), {"voice": "de", "speed": 1.25}),
+        (TTSConfig(provider="espeak"), {"audio_format": "mp3"}),
+        (TTSConfig(provider="espeak"), {"audio_format": "pcm_24000"}),
+        (TTSConfig(provider="openai", api_key="k", model="m"), {"instructions": "Softly."}),
+        (TTSConfig(provider="elevenlabs", api_key="k"), {"options": {"previous_text": "So."}}),
+        (TTSConfig(provider="azure", api_key="k", region="westeurope"), {}),
+        (TTSConfig(provider="polly", region="eu-west-1"), {"ssml": False}),
+        (TTSConfig(provider="google", api_key="k"), {"language": "de-DE"}),
+    ],
+)
+def test_what_every_provider_completes_is_the_same_again(
+    config: TTSConfig, fields: dict[str, Any]
+) -> None:
+    provider = build_provider(config)
+    request = provider.complete(SpeechRequest(SECRET, **fields))
+    opened = addressed_by(name_of(request, "x"), "x")
+    assert provider.complete(opened.request).key == request.key
 
 
 def test_the_same_sound_has_the_same_address(service: TTSService) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from audiocache.clock import now_ms
 from audiocache.entries import NEVER, ORIGIN, AudioEntry
-from tts.cache_status import cache_status, server_timing
-from tts.speech import Speech
+from tts.cache_status import cache_status, server_timing, status_of_stream
+from tts.service import TTSService
+from tts.speech import Speech, SpeechRequest
 
 NOW = 1_700_000_000_000
 
@@ -39,6 +41,16 @@ def speech(*, fallback: bool = False, **fields: Any) -> Speech:
             False,
             "audiocache; fwd=stale; detail=stale-if-error",
         ),
+        (
+            speech(transcoded_from="source"),
+            False,
+            "audiocache; fwd=uri-miss; stored; detail=transcoded",
+        ),
+        (
+            speech(transcoded_from="s", tier="memory"),
+            False,
+            "audiocache; hit; ttl=3600; detail=memory",
+        ),
         (speech(fallback=True), False, "audiocache; fwd=uri-miss; stored; detail=fallback"),
         (
             speech(fallback=True, tier="memory"),
@@ -54,6 +66,19 @@ def test_the_header(given: Speech, on_request: bool, told: str) -> None:
 def test_ttl_is_negative_when_it_is_over() -> None:
     assert speech(expires=NOW - 1500).ttl(NOW) == -2
     assert speech(expires=NEVER).ttl(NOW) is None
+
+
+def test_a_stream(service: TTSService) -> None:
+    streams = [service.stream_sync(SpeechRequest("Hello.")) for _ in range(2)]
+    assert status_of_stream(streams[0].ready(), NOW) == "audiocache; fwd=uri-miss; stored"
+    assert status_of_stream(streams[1].ready(), now_ms()).startswith("audiocache; hit; ttl=86")
+
+
+@pytest.mark.parametrize(("joined", "told"), [(False, ""), (True, "; collapsed")])
+def test_a_stream_that_is_being_made(service: TTSService, joined: bool, told: str) -> None:
+    stream = service.stream_sync(SpeechRequest("Hello."))
+    stream.joined = joined
+    assert status_of_stream(stream, NOW) == f"audiocache; fwd=uri-miss{told}"
 
 
 def test_server_timing() -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import time
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import AsyncRequestFactory, Client
 
 from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.entries import Recording
 from tests.factories import HOUR, FakeClock
 from tests.tts.doubles import LocalStub, StubProvider
+from tts import views
 from tts.addresses import name_of, url_of
 from tts.conf import TTSConfig
 from tts.exceptions import ProviderDown, QuotaSpent, RateLimited
@@ -131,3 +133,36 @@ def test_what_is_no_audio_is_no_page(installed: TTSService, provider: StubProvid
     assert response["Content-Type"] == "application/octet-stream"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Content-Disposition"].startswith("attachment")
+
+
+# Under ASGI
+
+
+def aget(url: str, method: str = "get", **headers: str) -> Any:
+    request = getattr(AsyncRequestFactory(), method)(url, headers=headers)
+    name, extension = url.removeprefix("/audio/").rsplit(".", 1)
+    return asyncio.run(views.aaudio(request, name, extension))
+
+
+def test_the_asynchronous_view_plays_in_parts(
+    installed: TTSService, provider: StubProvider
+) -> None:
+    url = url_of(installed, HELLO)
+    unmade = aget(url, "head")
+    assert (unmade.status_code, unmade.streaming, len(provider.calls)) == (200, True, 0)
+    assert aget(url, **{"Cache-Control": "only-if-cached"}).status_code == 504
+    first, part = aget(url), aget(url, Range="bytes=-4")
+    assert first["Cache-Status"] == "audiocache; fwd=uri-miss; stored"
+    assert (part.status_code, part.content) == (206, first.content[-4:])
+    assert aget(url, "head")["ETag"] == first["ETag"]
+    assert len(provider.calls) == 1
+
+
+def test_the_asynchronous_view_tells_what_is_wrong(
+    installed: TTSService, provider: StubProvider
+) -> None:
+    url = url_of(installed, HELLO)
+    provider.error = RateLimited("too many", retry_after=6.6)
+    assert (aget(url).status_code, aget(url)["Retry-After"]) == (503, "7")
+    assert aget(url.replace(".wav", ".mp3")).status_code == 404
+    assert aget(url, "post").status_code == 405

@@ -78,6 +78,26 @@ def test_no_cache_makes_it_anew_and_keeps_it(
     assert service.synthesize_sync(HELLO).entry.created == made.entry.created
 
 
+def test_no_cache_is_not_made_of_another_format(
+    service: TTSService, provider: StubProvider
+) -> None:
+    service.synthesize_sync(HELLO)
+    flac = SpeechRequest("Hello.", audio_format="flac")
+    assert speech_by(service, flac, Wishes()).transcoded
+    assert len(provider.calls) == 1
+    assert speech_by(service, flac, Wishes(no_cache=True)).tier == "provider"
+    assert len(provider.calls) == 2
+
+
+def test_no_store_stores_not_even_what_it_is_made_of(
+    service: TTSService, provider: StubProvider
+) -> None:
+    flac = SpeechRequest("Hello.", audio_format="flac")
+    speech_by(service, flac, Wishes(no_store=True))
+    assert service.cache.find(service.complete(HELLO).clip()) is None
+    assert len(provider.calls) == 1
+
+
 def test_no_store_leaves_nothing(ask: Ask, service: TTSService, provider: StubProvider) -> None:
     made = ask(service, Wishes(no_store=True))
     assert (made.tier, made.stored) == ("provider", False)

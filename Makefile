@@ -45,7 +45,7 @@ browser-test: $(VENV)/.installed-browser
 # Worker and site end together, whichever ends first.
 serve: $(VENV)/.installed-demo
 	$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py runserver --noreload $(ADDRESS) & site=$$!; \
+	@$(PY) -m gunicorn --no-control-socket --threads 8 --bind $(ADDRESS) project.wsgi & site=$$!; \
 	$(PY) -m celery -A project worker -B --loglevel info & worker=$$!; \
 	trap 'kill $$site $$worker 2>/dev/null; wait' EXIT; trap 'exit 130' INT TERM; \
 	while kill -0 $$site 2>/dev/null && kill -0 $$worker 2>/dev/null; do sleep 1; done; exit 1

@@ -155,11 +155,12 @@ def _bytes_of(name: str) -> bytes:
 
 def _opened(sealed: bytes, bound: list[bytes], secrets: tuple[str, ...]) -> bytes:
     """By the site's key, or one that it had before."""
+    seals = [_seal(secret) for secret in secrets]
     from cryptography.exceptions import InvalidTag
 
-    for secret in secrets:
+    for seal in seals:
         try:
-            return _seal(secret).decrypt(sealed, bound)
+            return seal.decrypt(sealed, bound)
         except (InvalidTag, ValueError):  # ValueError: shorter than its tag
             continue
     raise NoSuchAddress

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import string
+import sys
 import time
 from typing import Any
 
@@ -14,10 +15,11 @@ from django.utils.crypto import get_random_string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.addresses import NoSuchAddress, addressed_by, name_of, url_of
+from tts.addresses import NoSuchAddress, _read, _seal, addressed_by, name_of, url_of
 from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest
 from tts.providers import build_provider
+from tts.providers.base import MissingExtra
 from tts.providers.tone import ToneProvider
 from tts.service import TTSService
 from tts.speech import SpeechRequest
@@ -133,6 +135,18 @@ def test_another_site_cannot_open_it_and_a_new_key_can(settings: Any) -> None:
         addressed_by(name, "wav")
     settings.SECRET_KEY_FALLBACKS = [former]
     assert addressed_by(name, "wav").request.text == SECRET
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = name_of(complete(), "wav")
+    for forget in (_seal, _read):
+        forget.cache_clear()
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    for act in (lambda: name_of(complete(), "wav"), lambda: addressed_by(name, "wav")):
+        with pytest.raises(MissingExtra, match=r"pip install 'django-audiocache\[web\]'"):
+            act()
 
 
 def test_an_end_of_life(service: TTSService) -> None:

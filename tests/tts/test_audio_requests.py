@@ -33,7 +33,8 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 SECONDS = 30
 SERVERS = {
-    "gunicorn": "gunicorn --no-control-socket --threads 4 --bind 127.0.0.1:{port} project.wsgi",
+    "gunicorn": "gunicorn --no-control-socket --access-logfile - --threads 4"
+    " --bind 127.0.0.1:{port} project.wsgi",
     "uvicorn": "uvicorn --port {port} project.asgi:application",
 }
 TONE = ToneProvider(TTSConfig())
@@ -59,8 +60,9 @@ class Answer:
 class Site:
     """A running server with the demo site in it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, log: Path) -> None:
         self.port = port
+        self.log = log
         self.sound = b""
 
     def ask(self, path: str, headers: dict[str, str], method: str = "GET") -> Answer:
@@ -99,9 +101,9 @@ def environment(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module", params=SERVERS)
 def site(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    found = Site(free_port())
+    found = Site(free_port(), folder / "log")
     program, *words = SERVERS[request.param].format(port=found.port).split()
-    with (folder / "log").open("wb") as log:
+    with found.log.open("wb") as log:
         process = subprocess.Popen(
             [str(BIN / program), *words],
             cwd=folder,
@@ -110,7 +112,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Site
             stderr=log,
         )
     try:
-        await_site(found, process, folder / "log")
+        await_site(found, process)
         found.sound = found.ask(PATH, {}).body
         yield found
     finally:
@@ -118,15 +120,15 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Site
         process.wait(SECONDS)
 
 
-def await_site(site: Site, process: subprocess.Popen[bytes], log: Path) -> None:
+def await_site(site: Site, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", site.port), timeout=1).close()
             return
         except OSError:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
+            assert process.poll() is None, site.log.read_text()
+            assert time.monotonic() < until, site.log.read_text()
             time.sleep(0.02)
 
 
@@ -189,3 +191,10 @@ def test_head_of_what_nobody_has_played_makes_nothing(site: Site) -> None:
     assert played.headers["Cache-Status"] == "audiocache; fwd=uri-miss; stored"
     assert (played.status, played.body[:4]) == (206, b"RIFF")
     assert site.ask(path, {}, "HEAD").headers["Content-Length"] == str(len(played.body))
+
+
+def test_law_11_the_servers_log_addresses_and_no_text(site: Site) -> None:
+    site.ask(PATH, {})
+    log = site.log.read_text()
+    assert PATH[:30] in log
+    assert not re.search("ferry|pier|played this", log)

@@ -11,16 +11,17 @@ WORKERS ?= 3
 ARGS ?=
 ADDRESS ?= 127.0.0.1:8000
 SOAK ?= long
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 MATRIX := 3.11-5.2 3.12-5.2 3.12-6.0 3.12-6.1 3.13-5.2 3.13-6.0 3.13-6.1
 
 # Processes that tests start would compile all modules anew, each time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pooled serve lint soak bench bench-quick matrix clean $(MATRIX:%=matrix-%)
+.PHONY: help demo test test-pooled browser-test serve lint soak bench bench-quick matrix clean $(MATRIX:%=matrix-%)
 
 help:
-	@echo "make demo | test | test-pooled | serve | lint | soak | bench | bench-quick | matrix | clean"
+	@echo "make demo | test | test-pooled | browser-test | serve | lint | soak | bench | bench-quick | matrix | clean"
 
 demo: $(VENV)/.installed-demo
 	$(PY) manage.py demo
@@ -35,10 +36,16 @@ test: $(VENV)/.installed-test
 test-pooled: $(VENV)/.installed-test
 	TEST_POSTGRES_PROXY=1 $(PY) -m pytest -n $(WORKERS) $(ARGS)
 
+# The pages in a real browser; screenshots lie in var/browser afterwards.
+browser-test: $(VENV)/.installed-browser
+	@test -x "$(CHROMIUM)" || { echo "browser-test: there is no Chromium here. Install one" \
+		"(apt-get install chromium), or name it: make browser-test CHROMIUM=/its/path" >&2; exit 1; }
+	CHROMIUM="$(CHROMIUM)" $(PY) -m pytest -m browser tests/browser $(ARGS)
+
 # Worker and site end together, whichever ends first.
 serve: $(VENV)/.installed-demo
 	$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py runserver --noreload $(ADDRESS) & site=$$!; \
+	@$(PY) -m gunicorn --no-control-socket --threads 8 --bind $(ADDRESS) project.wsgi & site=$$!; \
 	$(PY) -m celery -A project worker -B --loglevel info & worker=$$!; \
 	trap 'kill $$site $$worker 2>/dev/null; wait' EXIT; trap 'exit 130' INT TERM; \
 	while kill -0 $$site 2>/dev/null && kill -0 $$worker 2>/dev/null; do sleep 1; done; exit 1

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from audiocache.draining import drain
 from audiocache.pulse import finish
 
 Message = MutableMapping[str, Any]
@@ -34,5 +35,6 @@ def with_shutdown(application: Application) -> Application:
 async def _lifespan(receive: Receive, send: Send) -> None:
     while (await receive())["type"] != "lifespan.shutdown":
         await send({"type": "lifespan.startup.complete"})
+    drain()
     await asyncio.to_thread(finish)
     await send({"type": "lifespan.shutdown.complete"})

@@ -114,7 +114,8 @@ class CreatingVerbs(TextVerbs):
         """
         self.recorder.bump("created")
         entry = self.entry(clip, recording)
-        return entry, self.keep(entry, mark)
+        tiers = self.keep(entry, mark)
+        return (entry if tiers else entry._replace(nowhere=True)), tiers
 
     # Given by the cache
 

@@ -118,6 +118,8 @@ class AudioEntry(NamedTuple):
     stale: bool = False
     joined: bool = False
     """Another caller's making of this clip was shared."""
+    nowhere: bool = False
+    """No tier took it when it was made."""
 
     @property
     def size(self) -> int:

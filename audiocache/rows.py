@@ -55,7 +55,8 @@ def entry_in(row: Sequence[Any], tier: str) -> AudioEntry:
     if checksum(audio) != row[_CHECKSUM]:
         raise CorruptEntry("the audio fails its checksum")
     _check_kinds(row)
-    return AudioEntry._make((*row[:_TAGS], _tags_in(row[_TAGS]), audio, tier, False, False))
+    found = (*row[:_TAGS], _tags_in(row[_TAGS]), audio, tier, False, False, False)
+    return AudioEntry._make(found)
 
 
 def _check_kinds(row: Sequence[Any]) -> None:

@@ -11,6 +11,9 @@ from tts.speech import SpeechRequest
 MAX_REQUESTS: Final = 2048
 MAX_TEXT: Final = 2048
 """Characters; longer texts are prepared anew each time."""
+MAX_WORD: Final = 64
+"""Characters of an option's value."""
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Prepared(NamedTuple):
@@ -55,8 +58,19 @@ def _question(request: SpeechRequest, namespace: str) -> object | None:
     """What tells requests apart; None where it cannot be remembered.
 
     The types tell True from 1, which are equal. A lazy translation is another text in
-    another language, and options are no key of a dict.
+    another language. Options are a dict, which its owner may change: what they are is kept.
     """
-    if type(request.text) is not str or len(request.text) > MAX_TEXT or request.options:
+    options = _options(request.options)
+    if type(request.text) is not str or len(request.text) > MAX_TEXT or options is None:
         return None
-    return request, namespace, type(request.speed), type(request.ssml)
+    return request, namespace, type(request.speed), type(request.ssml), options
+
+
+def _options(options: object) -> frozenset[object] | None:
+    """What they are now; None where they are long, or more than names and plain values."""
+    if type(options) is not dict:
+        return None
+    plain = (type(value) in _SCALARS for value in options.values())
+    if not all(plain) or any(len(str(value)) > MAX_WORD for value in options.values()):
+        return None
+    return frozenset((name, type(value), value) for name, value in options.items())

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from audiocache import finding
-from audiocache.admin.player import Sound, playable_type, respond
+from audiocache.admin.player import HEADERS, sound_from
 from audiocache.content_types import UNKNOWN
 from audiocache.models import RefusedClip
+from audiocache.playing import Sound, respond
 from tts.quarantine_columns import RefusedColumns
 from tts.verdicts import accept, discard
 
@@ -136,7 +137,7 @@ class RefusedClipAdmin(RefusedColumns, RefusedModelAdmin):
         # What is no audio may be a message that repeats the text.
         if sound.content_type == UNKNOWN and not self.has_text_permission(request):
             raise PermissionDenied
-        return respond(request, sound)
+        return respond(request, sound, HEADERS)
 
 
 def _sound_of(pk: int) -> Sound:
@@ -144,4 +145,4 @@ def _sound_of(pk: int) -> Sound:
     row = RefusedClip.objects.filter(pk=pk).only("key", "times", "content_type", "audio").first()
     if row is None or not row.audio:
         raise Http404(f"there are no bytes of refused clip {pk}")
-    return Sound(row.key, row.times, playable_type(row.content_type), bytes(row.audio))
+    return sound_from(row.key, row.times, row.content_type, row.audio)

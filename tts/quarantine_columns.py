@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from audiocache.admin.player import playable_type
 from audiocache.content_types import UNKNOWN
 from audiocache.models import RefusedClip
+from audiocache.playing import playable_type
 
 NOTHING: Final = "-"
 

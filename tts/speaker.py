@@ -121,20 +121,31 @@ class Speaker(ABC):
         except WaitExpired:
             raise too_late(seconds) from None
 
-    def make(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
-        """Of a clip that is there in another format; else it is paid for. On a thread of ours."""
-        made = self.renditions.found(prepared)
+    def make(
+        self,
+        prepared: Prepared,
+        broadcast: Broadcast | None = None,
+        *,
+        anew: bool = False,
+        store: bool = True,
+    ) -> Recording:
+        """Of a clip that is there in another format; else it is paid for. On a thread of ours.
+
+        `anew`: it is paid for in any case. `store` is for the clip that it may be made from.
+        """
+        made = None if anew else self.renditions.found(prepared)
         if made is not None:
             return made
         paid = self.renditions.paid(prepared)
         if paid is prepared:
             return self._pay(prepared, broadcast)
-        return rendition(self._stored(paid), paid.request, prepared.request)
+        return rendition(self._source(paid, store=store), paid.request, prepared.request)
 
-    def _stored(self, paid: Prepared) -> AudioEntry:
+    def _source(self, paid: Prepared, *, store: bool) -> AudioEntry:
         mark = self.cache.removal_mark()
         entry = self.cache.entry(paid.clip, self._pay(paid))
-        self.cache.keep(entry, mark)
+        if store:
+            self.cache.keep(entry, mark)
         return entry
 
     def _pay(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:

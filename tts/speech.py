@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypedDict
 
-from audiocache.entries import ORIGIN, AudioEntry, Clip
+from audiocache.entries import NEVER, ORIGIN, AudioEntry, Clip
 from audiocache.keys import clip_of, normalize_text
 from tts.exceptions import InvalidSpeechRequest
 
@@ -193,6 +193,20 @@ class Speech:
     def joined(self) -> bool:
         """Another caller's call to the provider was shared."""
         return self.entry.joined
+
+    @property
+    def transcoded(self) -> bool:
+        """Made from a clip in another format, which was paid for."""
+        return bool(self.entry.transcoded_from)
+
+    @property
+    def stored(self) -> bool:
+        """Does a tier have it?"""
+        return not self.entry.nowhere
+
+    def ttl(self, now: int) -> int | None:
+        """Seconds for which it is fresh at `now` (ms), below 0 when it is stale; None: for ever."""
+        return None if self.entry.expires == NEVER else (self.entry.expires - now) // 1000
 
     @property
     def duration(self) -> float | None:

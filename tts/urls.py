@@ -1,9 +1,10 @@
-"""Addresses of speech: `include("tts.urls")` under any prefix."""
+"""Addresses of speech, for `include("tts.urls")` under any prefix."""
 
 from __future__ import annotations
 
 from django.urls import path
 
+from tts import views
 from tts.api.catalogue import Catalogue, models, voices
 from tts.api.document import document, page
 from tts.api.either import either
@@ -13,6 +14,7 @@ _models, _voices = Catalogue(models), Catalogue(voices)
 
 app_name = "tts"
 urlpatterns = [
+    path("audio/<slug:name>.<slug:extension>", views.audio, name="audio"),
     either("v1/audio/speech", speak, aspeak, name="speech"),
     either("v1/audio/voices", _voices.view, _voices.aview, name="voices"),
     either("v1/models", _models.view, _models.aview, name="models"),

@@ -14,11 +14,11 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from audiocache.admin.player import playable_type
 from audiocache.clock import now_ms
 from audiocache.content_types import UNKNOWN
 from audiocache.entries import NEVER
 from audiocache.models import AudioCacheEntry
+from audiocache.playing import playable_type
 
 NOTHING: Final = "-"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,9 +22,10 @@ from audiocache.admin.filters import (
     VoiceFilter,
 )
 from audiocache.admin.paging import EntryPaginator
-from audiocache.admin.player import respond, sound_of
+from audiocache.admin.player import HEADERS, sound_of
 from audiocache.admin.searching import search, term_of
 from audiocache.models import AudioCacheEntry, EntryQuerySet
+from audiocache.playing import respond
 
 TYPED: Final = "typed"
 """What was typed into the search box: it is posted, so that no text gets into an address."""
@@ -142,7 +143,7 @@ class AudioCacheEntryAdmin(EntryColumns, EntryActions):
         if not self.has_view_permission(request):
             raise PermissionDenied
         finding.ready()
-        return respond(request, sound_of(pk))
+        return respond(request, sound_of(pk), HEADERS)
 
 
 def _with_term(request: HttpRequest, typed: str) -> str:

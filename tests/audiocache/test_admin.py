@@ -19,13 +19,12 @@ from django.urls import reverse
 
 from audiocache import CacheConfig, MultiTierAudioCache, get_audio_cache
 from audiocache.admin.filters import VoiceFilter
-from audiocache.admin.player import playable_type
-from audiocache.admin.ranges import NotSatisfiable, one_range
 from audiocache.builder import replace_audio_cache
 from audiocache.clock import now_ms
 from audiocache.entries import NEVER
 from audiocache.finding import Kind, kinds
 from audiocache.models import AudioCacheEntry
+from audiocache.playing import playable_type
 from audiocache.pulse import pulse
 from audiocache.rows import checksum
 from audiocache.tiers.sql.base import Dialect
@@ -427,34 +426,6 @@ def test_a_part_of_the_sound_can_be_asked_for(boss: Client, cache: MultiTierAudi
     fresh = boss.get(address, headers={"Range": "bytes=0-3", "If-Range": response["ETag"]})
     old = boss.get(address, headers={"Range": "bytes=0-3", "If-Range": '"other"'})
     assert (fresh.status_code, old.status_code) == (206, 200)
-
-
-@pytest.mark.parametrize(
-    ("header", "part"),
-    [
-        ("bytes=0-", (0, 10)),
-        ("bytes=0-0", (0, 1)),
-        ("bytes=8-99", (8, 10)),
-        ("bytes=-3", (7, 10)),
-        ("bytes=-99", (0, 10)),
-        ("", None),
-        ("bytes=0-1,4-5", None),
-        ("items=0-1", None),
-        ("bytes=5-2", None),
-        ("bytes=+1-2", None),
-        ("bytes=1_0-", None),
-        ("bytes=\u0661-", None),
-        ("bytes=-", None),
-    ],
-)
-def test_ranges(header: str, part: tuple[int, int] | None) -> None:
-    assert one_range(header, 10) == part
-
-
-@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-11", "bytes=-0"])
-def test_ranges_behind_the_end(header: str) -> None:
-    with pytest.raises(NotSatisfiable):
-        one_range(header, 10)
 
 
 def test_a_sound_in_a_storage_is_not_played_from_the_row(boss: Client, alias: str) -> None:

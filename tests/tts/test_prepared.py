@@ -56,6 +56,18 @@ def test_what_is_equal_but_wrong_is_still_refused(
         requests.of(SpeechRequest("Hello", **other), "")
 
 
+def test_options_are_told_apart_by_kind_and_as_they_were(
+    complete: Counting, requests: PreparedRequests
+) -> None:
+    request = SpeechRequest("Hello", options={"transpose": 1})
+    first = requests.of(request, "")
+    assert requests.of(SpeechRequest("Hello", options={"transpose": 1}), "") is first
+    assert requests.of(SpeechRequest("Hello", options={"transpose": True}), "") is not first
+    request.options["transpose"] = 2
+    assert requests.of(SpeechRequest("Hello", options={"transpose": 2}), "") is not first
+    assert complete.calls == 3
+
+
 def test_namespaces_are_told_apart(requests: PreparedRequests) -> None:
     request = SpeechRequest("Hello")
     assert requests.of(request, "a").clip.key != requests.of(request, "b").clip.key
@@ -64,11 +76,12 @@ def test_namespaces_are_told_apart(requests: PreparedRequests) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        SpeechRequest("Hello", options={"transpose": 1}),
+        SpeechRequest("Hello", options={"transpose": [1]}),
+        SpeechRequest("Hello", options={"transpose": "x" * 100}),
         SpeechRequest("x" * (MAX_TEXT + 1)),
         SpeechRequest(gettext_lazy("Hello")),  # type: ignore[arg-type]
     ],
-    ids=["options", "long", "lazy"],
+    ids=["nested options", "long option", "long", "lazy"],
 )
 def test_some_requests_are_prepared_each_time(
     complete: Counting, requests: PreparedRequests, request_: SpeechRequest

@@ -1,0 +1,1 @@
+"""A page to try speech on: type a sentence, hear it, see who answered and what it cost."""

@@ -14,7 +14,7 @@ _models, _voices = Catalogue(models), Catalogue(voices)
 
 app_name = "tts"
 urlpatterns = [
-    path("audio/<slug:name>.<slug:extension>", views.audio, name="audio"),
+    either("audio/<slug:name>.<slug:extension>", views.audio, views.aaudio, name="audio"),
     either("v1/audio/speech", speak, aspeak, name="speech"),
     either("v1/audio/voices", _voices.view, _voices.aview, name="voices"),
     either("v1/models", _models.view, _models.aview, name="models"),

@@ -44,6 +44,7 @@ KEYS = {
     "tenant": ApiKey(name="tenant", namespace="tenant"),
     "limited": ApiKey(name="limited", daily_characters=200),
     "joiner": ApiKey(name="joiner", daily_characters=200),
+    "timed": ApiKey(name="timed", scopes=["speech", "timing"]),
     "spent": ApiKey(name="spent", daily_characters=1),
     "listener": ApiKey(name="listener", scopes=["catalogue"]),
     "expired": ApiKey(name="expired", expires=timezone.now() - timedelta(days=1)),

@@ -14,15 +14,19 @@ from tts.access.models import ApiKey
 from tts.exceptions import SpeechTimeout, TTSError
 from tts.prepared import Prepared
 from tts.service import TTSService
-from tts.speech import PROVIDER
+from tts.speech import PROVIDER, Speech
 from tts.streaming import AsyncSpeechStream, SpeechStream
+from tts.wishes import Wishes
 
 
 class Spending:
     """What one request takes of its caller's day."""
 
-    def __init__(self, caller: Caller, service: TTSService, prepared: Prepared) -> None:
+    def __init__(
+        self, caller: Caller, service: TTSService, prepared: Prepared, wishes: Wishes
+    ) -> None:
         self._service = service
+        self._wishes = wishes
         self._prepared = prepared
         self._key_id = caller.key_id if caller.is_limited else None
         self._day: date | None = None
@@ -43,14 +47,18 @@ class Spending:
         self._day = now.date()
 
     def _is_free(self) -> bool:
-        """It is there, in this format or in one that this is made of."""
+        """It is there, in this format or in one that this is made of; or none is to be made."""
+        if self._wishes.no_cache:
+            return False
+        if self._wishes.only_if_cached and not self._wishes.no_store:
+            return True
         there = self._service.cache.holds(self._prepared.clip)
         return there or self._service.renditions.costs_nothing(self._prepared)
 
-    def settle(self, stream: SpeechStream | AsyncSpeechStream) -> None:
+    def settle(self, heard: SpeechStream | AsyncSpeechStream | Speech) -> None:
         """The first piece is there: was it paid for?"""
-        speech = stream.speech
-        paid = not stream.joined if speech is None else _was_paid(speech.tier, speech.joined)
+        speech = heard if isinstance(heard, Speech) else heard.speech
+        paid = not heard.joined if speech is None else _was_paid(speech.tier, speech.joined)
         if not paid:
             self._give_back()
 

@@ -10,39 +10,52 @@ from typing import Any, Final
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from audiocache.streams import pieces_of
+from tts.api.asking import Asked
+from tts.api.headers import speech_of
 from tts.api.problems import PROBLEMS, error_object
 from tts.speech import Speech
 from tts.streaming import AsyncSpeechStream, SpeechStream
 
+Heard = SpeechStream | AsyncSpeechStream | Speech
+"""A stream is ready."""
+
 UNBUFFERED: Final = {"X-Accel-Buffering": "no"}
 """nginx else keeps what comes until it has a pageful."""
+EVENTS: Final = "text/event-stream"
 
 
-def answer(
-    stream: SpeechStream | AsyncSpeechStream, characters: int, *, as_events: bool
-) -> HttpResponseBase:
-    """The answer of a stream that is ready; characters are those of the text."""
-    if as_events:
-        found = events(stream, characters)
-        return StreamingHttpResponse(found, content_type="text/event-stream", headers=UNBUFFERED)
-    if stream.speech is not None:  # all of it is there
-        return _whole(stream.speech)
-    return StreamingHttpResponse(stream, content_type=stream.content_type, headers=UNBUFFERED)
+def answer(heard: Heard, asked: Asked, headers: dict[str, str]) -> HttpResponseBase:
+    """As it was asked for."""
+    if asked.as_events:
+        return _told(heard, len(asked.request.text), headers)
+    if (speech := speech_of(heard)) is not None:
+        return _whole(speech.audio, speech.content_type, headers)
+    assert not isinstance(heard, Speech)
+    return _streamed(heard, heard.content_type, headers)
 
 
-def _whole(speech: Speech) -> HttpResponse:
-    """With its length, so that a cut one is noticed."""
-    length = {"Content-Length": str(len(speech.audio))}
-    return HttpResponse(speech.audio, content_type=speech.content_type, headers=length)
-
-
-def events(
-    stream: SpeechStream | AsyncSpeechStream, characters: int
-) -> Iterator[bytes] | AsyncIterator[bytes]:
+def _told(heard: Heard, characters: int, headers: dict[str, str]) -> HttpResponseBase:
     """In the form of the stream: Django would buffer the other one whole."""
-    if isinstance(stream, SpeechStream):
-        return _events(stream, characters)
-    return _aevents(stream, characters)
+    if isinstance(heard, SpeechStream):
+        return _streamed(_events(heard, characters), EVENTS, headers)
+    if isinstance(heard, AsyncSpeechStream):
+        return _streamed(_aevents(heard, characters), EVENTS, headers)
+    events = [*map(_delta, pieces_of(heard.audio)), _done(characters)]
+    return _whole(b"".join(events), EVENTS, headers)
+
+
+def _whole(body: bytes, content_type: str, headers: dict[str, str]) -> HttpResponse:
+    """With its length, so that a cut one is noticed."""
+    found = headers | {"Content-Length": str(len(body))}
+    return HttpResponse(body, content_type=content_type, headers=found)
+
+
+def _streamed(
+    pieces: Iterator[bytes] | AsyncIterator[bytes], content_type: str, headers: dict[str, str]
+) -> StreamingHttpResponse:
+    found = headers | UNBUFFERED
+    return StreamingHttpResponse(pieces, content_type=content_type, headers=found)
 
 
 def _events(stream: SpeechStream, characters: int) -> Iterator[bytes]:

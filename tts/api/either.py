@@ -20,8 +20,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from tts.api.problems import PROBLEMS, answer_to
 
-View = Callable[[HttpRequest], HttpResponseBase]
-AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+View = Callable[..., HttpResponseBase]
+AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 V = TypeVar("V", bound=Callable[..., Any])
 
 
@@ -60,9 +60,9 @@ def _open(view: V) -> V:
 
 def _answering(view: View) -> View:
     @functools.wraps(view)
-    def answering(request: HttpRequest) -> HttpResponseBase:
+    def answering(request: HttpRequest, **parts: str) -> HttpResponseBase:
         try:
-            return view(request)
+            return view(request, **parts)
         except PROBLEMS as error:
             return answer_to(error)
 
@@ -71,9 +71,9 @@ def _answering(view: View) -> View:
 
 def _aanswering(view: AsyncView) -> AsyncView:
     @functools.wraps(view)
-    async def answering(request: HttpRequest) -> HttpResponseBase:
+    async def answering(request: HttpRequest, **parts: str) -> HttpResponseBase:
         try:
-            return await view(request)
+            return await view(request, **parts)
         except PROBLEMS as error:
             return answer_to(error)
 

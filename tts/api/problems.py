@@ -90,7 +90,7 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     speech.SpeechTimeout: Meaning(
         504, SERVER, "timeout", "it took too long, and is stored when it comes", again=True
     ),
-    speech.NotCached: Meaning(503, SERVER, "not_cached", "it is not stored, and none is made now"),
+    speech.NotCached: Meaning(504, SERVER, "not_cached", "it is not stored, and none is made now"),
     speech.TTSError: Meaning(503, SERVER, "speech_failed", "there is no speech now"),
     ImproperlyConfigured: Meaning(503, SERVER, "not_configured", "speech is not set up here"),
     DatabaseError: Meaning(503, SERVER, "database", "the site's database fails", again=True),

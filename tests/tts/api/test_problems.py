@@ -37,7 +37,7 @@ OPEN_FOR_GOOD.kind = "quota_spent"
         (speech.CutAnswer("no"), 502, True, None),
         (OPEN, 503, True, "5"),
         (OPEN_FOR_GOOD, 503, False, "500"),
-        (speech.NotCached("no"), 503, False, None),
+        (speech.NotCached("no"), 504, False, None),
         (speech.SpeechNotConfigured("no"), 503, False, None),
         (ImproperlyConfigured("no"), 503, False, None),
         (PermissionDenied("no"), 403, False, None),

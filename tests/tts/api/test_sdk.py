@@ -245,6 +245,37 @@ def test_a_day_has_so_many_characters_over_all_processes(site: Site) -> None:
     speech.create(**asked(texts[spoken.index(True)]))
 
 
+def test_an_answer_says_where_it_came_from(site: Site) -> None:
+    request, told = asked(), []
+    for key in ("usual", "usual", "timed"):
+        answer, _ = site.post(request, key)
+        told.append(answer.getheader("Cache-Status"))
+        timing = answer.getheader("Server-Timing")
+        assert (timing is not None) is (key == "timed")
+    assert told[0] == "audiocache; fwd=uri-miss"
+    assert all(str(one).startswith("audiocache; hit; ttl=86") for one in told[1:])
+
+
+def test_what_a_client_wishes_of_the_cache(site: Site) -> None:
+    request, calls = asked(), len(site.vendor.heard)
+
+    def wished(wish: str, **more: str) -> tuple[int, str | None]:
+        answer, _ = site.post(request | more, Cache_Control=wish)
+        return answer.status, answer.getheader("Cache-Status")
+
+    assert wished("only-if-cached")[0] == 504
+    assert len(site.vendor.heard) == calls
+    assert wished("no-store")[0] == 200
+    assert wished("only-if-cached")[0] == 504
+    site.post(request)
+    assert wished("only-if-cached")[0] == 200
+    assert wished("no-cache")[1] == "audiocache; fwd=request; stored"
+    assert wished("no-cache", stream_format="sse")[0] == 200
+    assert len(site.vendor.heard) == calls + 4
+    answer, said = site.post(request, "spent", Cache_Control="no-cache")
+    assert (answer.status, json.loads(said)["error"]["code"]) == (429, "daily_limit_reached")
+
+
 def test_models_and_voices(site: Site) -> None:
     assert [model.id for model in site.client("listener").models.list()] == ["tts-1"]
     assert site.client("listener").get("/audio/voices", cast_to=dict[str, Any]) == {"voices": []}

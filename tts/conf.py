@@ -6,11 +6,12 @@ import dataclasses
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
-from django.conf import settings
+from django.conf import ENVIRONMENT_VARIABLE, settings
 
 from audiocache.configuring import (
     Config,
@@ -211,12 +212,20 @@ class TTSConfig(Config):
         Raises SpeechNotConfigured, which is an ImproperlyConfigured too.
         """
         name = self.provider or (ELEVENLABS if self.api_key else None)
-        if name is None and not settings.DEBUG:
+        if name is None and not is_debug():
             raise SpeechNotConfigured(
                 "TTS_PROVIDER is not set: name a provider in settings.TTS or the environment "
                 "(espeak needs no key); only while DEBUG is on it is espeak by itself"
             )
         return name or ESPEAK
+
+
+def is_debug() -> bool:
+    """Is DEBUG on? In a test run as the settings have it: Django switches it off for the tests,
+    and checks a project then.
+    """
+    written = sys.modules.get(os.environ.get(ENVIRONMENT_VARIABLE, ""))
+    return bool(settings.DEBUG or getattr(written, "DEBUG", False))
 
 
 def _vendor_key(found: Mapping[str, Any]) -> dict[str, Any]:

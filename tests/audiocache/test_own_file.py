@@ -79,7 +79,7 @@ def test_law_3_a_writer_that_does_not_end_holds_a_put_for_two_seconds_at_most(
         other.execute("BEGIN IMMEDIATE")
         assert 0.5 < seconds(lambda: cache.put("World", b"sound")) < 2
         assert cache.get("Hello") == b"sound"
-        assert errors_of(cache) == 1
+        assert errors_of(cache) >= 1  # the pulse may have met it, too
         other.execute("ROLLBACK")
     cache.put("World", b"sound")
     assert cache.get("World") == b"sound"

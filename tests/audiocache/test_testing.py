@@ -567,6 +567,30 @@ def test_a_project_with_manage_py_test(tmp_path: Path) -> None:
     assert re.search(r"Ran 1\d tests", said), said
 
 
+FIRST_TESTS = """
+from django.test import SimpleTestCase
+
+from audiocache.testing import override_speech
+from tts import get_tts_service
+
+class Speaks(SimpleTestCase):
+    def test_it(self):
+        with override_speech() as speech:
+            assert get_tts_service().synthesize_text_sync("Hello")
+        assert len(speech) == 1
+"""
+
+
+def test_a_new_project_that_names_no_provider(tmp_path: Path) -> None:
+    """Django switches DEBUG off for its tests, and checks the project then."""
+    env = project(tmp_path)
+    settings = tmp_path / "testing_sample/settings.py"
+    settings.write_text(re.sub("(?m)^(TTS|AUDIOCACHE) = .*", "DEBUG = True", settings.read_text()))
+    (tmp_path / "testing_sample/first.py").write_text(FIRST_TESTS)
+    said = run(tmp_path, env, "-m", "testing_sample.manage", "test", "-p", "first.py")
+    assert "Ran 1 test" in said
+
+
 def test_a_project_whose_tests_use_the_real_tiers(tmp_path: Path) -> None:
     """The table is the test run's, under the name that its tests declare."""
     env = project(tmp_path)

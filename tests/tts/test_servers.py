@@ -62,13 +62,18 @@ def speak_and_end(server: Served, vendor: Server) -> None:
 
 def work_and_end(server: Served, vendor: Server, queue: str) -> None:
     """The same of a worker: one task is done, and the next has begun."""
-    broker = celery.Celery(broker=server_url(), set_as_current=False)
+    broker = celery.Celery(broker=broker_url(), set_as_current=False)
     for calls, text in enumerate(("hello", "late"), 1):
         broker.send_task("speak", args=[text], queue=queue)
         until_heard(vendor, calls)
         time.sleep(2 * CALL_SECONDS if text == "hello" else 0)
     server.end()
     broker.close()
+
+
+def broker_url() -> str:
+    """Celery takes no options of an address."""
+    return server_url().partition("?")[0]
 
 
 def run(kind: Kind, folder: Path, vendor: Server, **cache: Any) -> None:
@@ -78,7 +83,7 @@ def run(kind: Kind, folder: Path, vendor: Server, **cache: Any) -> None:
         known = connections["audiocache_pg"].settings_dict
         names = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
         site["DATABASES"][alias] = {name: known[name] for name in names} | {"CONN_MAX_AGE": None}
-    with served(kind, site, folder, BROKER=server_url(), QUEUE=queue) as server:
+    with served(kind, site, folder, BROKER=broker_url(), QUEUE=queue) as server:
         if kind.speak:
             speak_and_end(server, vendor)
         else:

@@ -49,10 +49,10 @@ def test_ready(installed: TTSService) -> None:
 
 @pytest.mark.django_db(databases=DATABASES)
 def test_missing_migrations(installed: TTSService) -> None:
-    MigrationRecorder(connections["default"]).record_unapplied("tts", "0001_initial")
+    MigrationRecorder(connections["default"]).record_unapplied("tts", "0002_api_key")
     status, told = readyz()
     assert (status, told["ready"], told["unready"]) == (503, False, ["migrations default"])
-    MigrationRecorder(connections["default"]).record_applied("tts", "0001_initial")
+    MigrationRecorder(connections["default"]).record_applied("tts", "0002_api_key")
     assert readyz()[0] == 200
 
 

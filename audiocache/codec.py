@@ -105,12 +105,17 @@ def peek(head: bytes) -> Header:
     return Header(key.hex(), *numbers)
 
 
-def tags_in(details: bytes) -> tuple[str, ...]:
-    """The tags in the details of an envelope; none where they are not what they should be."""
-    try:
-        return tuple(_read_details(details)["tags"])
-    except CorruptEntry:
-        return ()
+def silent(head: Header, details: bytes, tier: str = ORIGIN) -> AudioEntry:
+    """The entry without its sound, unverified. Raises CorruptEntry."""
+    return AudioEntry(
+        key=head.key,
+        created=head.created,
+        expires=head.expires,
+        keep_until=head.keep_until,
+        audio=b"",
+        tier=tier,
+        **_read_details(details),
+    )
 
 
 def _check_start(value: bytes) -> int:

@@ -20,13 +20,14 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_asking import ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
+from audiocache.tiers.redis_groups import WRONG_TYPE, RedisGroups
 from audiocache.tiers.redis_leases import RedisLeases
 from audiocache.tiers.redis_log import RedisStream
 from audiocache.tiers.redis_log_scripts import Forgetting
 from audiocache.tiers.redis_names import Names
 from audiocache.tiers.redis_places import RedisPlaces
 from audiocache.tiers.redis_put import CLEARED, NEWER, PUT, TAKEN, Mode, Put, put_call
-from audiocache.tiers.redis_removing import WRONG_TYPE, RedisRemoving, header_in
+from audiocache.tiers.redis_removing import RedisRemoving
 
 TRIES: Final = 3
 """At storing while others clear."""
@@ -53,7 +54,10 @@ class DistributedTier(Tier):
         self._names = Names(prefix)
         self._generation = Generation(connection, self._names.generation)
         self.leases = RedisLeases(connection, self._names)
-        self._removing = RedisRemoving(connection, self._names, self._generation, clock)
+        self._groups = RedisGroups(connection, self._names)
+        self._removing = RedisRemoving(
+            connection, self._names, self._groups, self._generation, clock
+        )
         self.log: RedisStream = RedisStream(connection, self._names, self._removing)
         self.max_entry_bytes = max_entry_bytes
         self._clock = clock
@@ -101,7 +105,15 @@ class DistributedTier(Tier):
                 if stamp == generation and entry.keep_until > now:
                     found[key] = entry
         self._remove_corrupt(bad)
-        return found
+        return self._named(found)
+
+    def _named(self, found: dict[str, AudioEntry]) -> dict[str, AudioEntry]:
+        """Those whose groups all name them: what no removal would find, was evicted in part."""
+        if lost := self._groups.unnamed(found.values()):
+            self.counts["evicted"] += len(lost)
+            wanted = [Removal(KEY, key, before=one.created + 1) for key, one in lost.items()]
+            self._remove(wanted)
+        return {key: one for key, one in found.items() if key not in lost} if lost else found
 
     def _remove_foreign(self, keys: Sequence[str]) -> None:
         """MGET shows a list or a hash as nothing: look again, and count it as damage."""
@@ -118,20 +130,15 @@ class DistributedTier(Tier):
                 redis.unlink(*map(self._names.entry, keys))
 
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
-        """The keys that are fresh at `now`; reads headers only."""
-        return {header.key for header in self._headers(list(keys)) if header.expires > now}
+        """The keys that are fresh at `now`; reads no sound."""
+        found = self._groups.silent([head for head in self._headers(keys) if head.expires > now])
+        return {one.key for one in found} - self._groups.unnamed(found).keys()
 
-    def _headers(self, keys: Sequence[str]) -> list[codec.Header]:
+    def _headers(self, keys: Collection[str]) -> list[codec.Header]:
         """The headers of the valid entries among keys."""
-        last = codec.HEADER_BYTES - 1
-        heads = [("GETRANGE", self._names.entry(key), 0, last) for key in keys]
-        with self._redis.use() as redis:
-            answers = ask(redis, [("GET", self._names.generation), *heads])
-            refuse(answers, but=WRONG_TYPE)
-        generation, now = self._generation.learn(answers[0]), self._clock()
-        read = zip(keys, map(header_in, answers[1:]), strict=True)
-        headers = [header for key, header in read if header and header.key == key]
-        return [h for h in headers if h.generation == generation and h.keep_until > now]
+        answer, heads = self._groups.headers(keys)
+        generation, now = self._generation.learn(answer), self._clock()
+        return [h for h in heads.values() if h.generation == generation and h.keep_until > now]
 
     # Writing
 

@@ -78,9 +78,10 @@ def _guarded(guard: Guard | None) -> tuple[Any, Any]:
 # ledger to be known, or ""; to announce a replacement: rows, a mark, another history; and the
 # envelope's generation. Answers what came of it, and as they were before it: where the log ended,
 # and how far the ledger was known.
-# A life of 0 removes the entry. The score of a group's member is when it leaves, by the server's
-# clock, which is also what expires the entry; a group lives as long as its last member. It is
-# written before the entry: when memory ends in between, no entry is without its groups.
+# A life of 0 removes the entry. A back-fill replaces one that not all of its groups name. The score
+# of a group's member is when it leaves, by the server's clock, which is also what expires the
+# entry; a group lives as long as its last member. It is written before the entry: when memory ends
+# in between, no entry is without its groups.
 # Instants beyond 2^53 lose their last digits in Lua, and are for ever in any case.
 PUT: Final = script(
     ANNOUNCE
@@ -112,7 +113,13 @@ local fresh = #head == {codec.HEADER_BYTES}
     and head:sub({codec.KEY_AT + 1}, {codec.CREATED_AT}) ==
       envelope:sub({codec.KEY_AT + 1}, {codec.CREATED_AT})
     and struct.unpack('>I8', field({codec.EXPIRES_AT})) > tonumber(ARGV[3])
-if fresh and ARGV[4] ~= '' then return leave({KEPT}) end
+local function named()
+  for i = {FIXED_KEYS + 1}, #KEYS do
+    if type(redis.pcall('ZSCORE', KEYS[i], ARGV[5])) ~= 'string' then return false end
+  end
+  return true
+end
+if fresh and ARGV[4] ~= '' and named() then return leave({KEPT}) end
 local function replaced()
   if fresh and field({codec.CREATED_AT}) ~=
       envelope:sub({codec.CREATED_AT + 1}, {codec.CREATED_AT + 8}) then

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
-from audiocache import codec
 from audiocache.clock import Clock
-from audiocache.exceptions import TierError
 from audiocache.removals import ALL, KEY, TAGS, TEXT, Removal, Row
 from audiocache.removals.values import BEGUN, digest
 from audiocache.tiers import redis_scripts as scripts
-from audiocache.tiers.redis_asking import ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection
 from audiocache.tiers.redis_generation import Generation, another, number_in
+from audiocache.tiers.redis_groups import BATCH, RedisGroups, header_in
 from audiocache.tiers.redis_log_scripts import DONE, FORGET, Forgetting, forget_call
 from audiocache.tiers.redis_names import Names, is_key
-
-BATCH: Final = 100
-"""Entries removed in one round trip."""
-WRONG_TYPE: Final = "WRONGTYPE"
 
 
 class RedisRemoving:
     """Each verb says how many live entries were there."""
 
     def __init__(
-        self, redis: RedisConnection, names: Names, generation: Generation, clock: Clock
+        self,
+        redis: RedisConnection,
+        names: Names,
+        groups: RedisGroups,
+        generation: Generation,
+        clock: Clock,
     ) -> None:
         self._redis = redis
         self._names = names
+        self._groups = groups
         self._generation = generation
         self._clock = clock
 
@@ -77,63 +77,26 @@ class RedisRemoving:
         if removal.field != TAGS and not (removal.field == TEXT and removal.namespace):
             itself = announced._replace(ends={removal.value: removal.before})
             removed += self._forget(itself)[0]
-        while members := self._members(group, start):
+        while members := self._groups.members(group, start):
             ends = self._ends(removal, [one.decode() for one in members if is_key(one)])
             number, _, left = self._forget(announced._replace(ends=ends, group=group))
-            left += self._drop_foreign(group, members)
+            left += self._groups.drop_foreign(group, members)
             removed += number
             start += len(members) - left
         return removed
-
-    def _members(self, group: str, start: int) -> list[bytes]:
-        with self._redis.use() as redis:
-            members: list[bytes] = redis.zrange(group, start, start + BATCH - 1)
-        return members
-
-    def _drop_foreign(self, group: str, members: Sequence[bytes]) -> int:
-        foreign = [one for one in members if not is_key(one)]
-        if not foreign:
-            return 0
-        with self._redis.use() as redis:
-            return int(redis.zrem(group, *foreign))
 
     def _ends(self, removal: Removal, keys: Sequence[str]) -> dict[str, int]:
         """For each member, before when it was stored; 0: a later put took the tag off."""
         if removal.field != TAGS:
             return dict.fromkeys(keys, removal.before)
-        heads = [header for raw in self._ranges(keys, 0) if (header := header_in(raw))]
-        details = self._ranges([head.key for head in heads], codec.HEADER_BYTES, heads)
+        found = self._groups.silent(self._groups.headers(keys)[1].values())
         shown: Callable[[str], str] = digest if removal.digested else str
         return dict.fromkeys(keys, 0) | {
             # This very entry: what is stored meanwhile may have other tags.
-            head.key: min(removal.before, head.created + 1)
-            for head, raw in zip(heads, details, strict=True)
-            if isinstance(raw, bytes) and removal.value in map(shown, codec.tags_in(raw))
+            one.key: min(removal.before, one.created + 1)
+            for one in found
+            if removal.value in map(shown, one.tags)
         }
-
-    def _ranges(
-        self, keys: Sequence[str], start: int, heads: Sequence[codec.Header] = ()
-    ) -> list[Any]:
-        """The heads of envelopes, or with those known their details."""
-        if not keys:
-            return []
-        sizes = [head.details for head in heads] or [codec.HEADER_BYTES] * len(keys)
-        ranges = [
-            ("GETRANGE", self._names.entry(key), start, start + size - 1)
-            for key, size in zip(keys, sizes, strict=True)
-        ]
-        with self._redis.use() as redis:
-            answers = ask(redis, ranges)
-            refuse(answers, but=WRONG_TYPE)
-        return answers
-
-
-def header_in(raw: object) -> codec.Header | None:
-    """The header in the first bytes of a value; None when they are none of an envelope."""
-    try:
-        return codec.peek(raw) if isinstance(raw, bytes) else None
-    except TierError:
-        return None
 
 
 def _begun(announced: Forgetting) -> Forgetting:

@@ -168,6 +168,21 @@ def test_law_10_a_clear_while_redis_was_down_is_not_undone(
     assert first("where", text) == second("where", text) == []
 
 
+def test_law_10_a_removal_is_not_undone_by_an_index_that_redis_evicted(
+    with_redis: Hosts, server: RedisServer, text: str
+) -> None:
+    import redis
+
+    first, second = with_redis
+    share(with_redis, text)
+    with redis.Redis.from_url(server.url) as client:
+        client.delete(*client.scan_iter("*:group:tags:*"))
+    first("remove_tag", "greeting")
+    assert second.until_gone(text) < SECOND
+    assert first("get", text) is None
+    assert first("where", text) == second("where", text) == []
+
+
 def test_a_redis_that_comes_back_empty_empties_no_file_and_tells_what_was_removed_meanwhile(
     with_redis: Hosts, server: RedisServer, text: str
 ) -> None:

@@ -1,0 +1,105 @@
+"""The indices of the groups in Redis, and what of an entry lies beside its sound.
+
+Redis may evict an index and keep the entries that it names: no removal of the group finds them
+then. So an entry exists only as long as each of its groups names it. Who reads one asks for its
+places, too, which keeps an index in use for as long as its entries are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from audiocache import codec
+from audiocache.entries import AudioEntry
+from audiocache.exceptions import CorruptEntry, TierError
+from audiocache.tiers.redis_asking import Command, ask, refuse
+from audiocache.tiers.redis_connection import RedisConnection
+from audiocache.tiers.redis_names import Names, is_key
+
+BATCH: Final = 100
+"""Members read in one round trip."""
+WRONG_TYPE: Final = "WRONGTYPE"
+
+
+class RedisGroups:
+    """Reads indices, and entries without their sound."""
+
+    def __init__(self, redis: RedisConnection, names: Names) -> None:
+        self._redis = redis
+        self._names = names
+
+    # Entries
+
+    def headers(self, keys: Collection[str]) -> tuple[Any, dict[str, codec.Header]]:
+        """What stands for the generation, and the headers that there are."""
+        last = codec.HEADER_BYTES - 1
+        heads = [("GETRANGE", self._names.entry(key), 0, last) for key in keys]
+        generation, *answers = self._asked([("GET", self._names.generation), *heads])
+        read = zip(keys, map(header_in, answers), strict=True)
+        return generation, {key: head for key, head in read if head and head.key == key}
+
+    def silent(self, heads: Collection[codec.Header]) -> list[AudioEntry]:
+        """The entries with these headers, without their sound."""
+        start = codec.HEADER_BYTES
+        ranges = [
+            ("GETRANGE", self._names.entry(head.key), start, start + head.details - 1)
+            for head in heads
+        ]
+        return list(_silent(heads, self._asked(ranges)))
+
+    # Indices
+
+    def unnamed(self, entries: Iterable[AudioEntry]) -> dict[str, AudioEntry]:
+        """By key those that one of their groups does not name."""
+        places = [(one, group) for one in entries for group in self._names.groups_of(one)]
+        scores = self._asked([("ZSCORE", group, one.key) for one, group in places])
+        pairs = zip(places, scores, strict=True)
+        return {one.key: one for (one, _), score in pairs if not _is_score(score)}
+
+    def members(self, group: str, start: int) -> list[bytes]:
+        """Some of an index; none of what is no index, which leaves."""
+        [found] = self._asked([("ZRANGE", group, start, start + BATCH - 1)])
+        if isinstance(found, list):
+            return found
+        with self._redis.use() as redis:
+            redis.unlink(group)
+        return []
+
+    def drop_foreign(self, group: str, members: Sequence[bytes]) -> int:
+        """Members that are no keys of ours leave; how many."""
+        foreign = [one for one in members if not is_key(one)]
+        if not foreign:
+            return 0
+        with self._redis.use() as redis:
+            return int(redis.zrem(group, *foreign))
+
+    def _asked(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers; what is of another type answers with its error."""
+        if not commands:
+            return []
+        with self._redis.use() as redis:
+            answers = ask(redis, commands)
+            refuse(answers, but=WRONG_TYPE)
+        return answers
+
+
+def header_in(raw: object) -> codec.Header | None:
+    """The header in the first bytes of a value; None when they are none of an envelope."""
+    try:
+        return codec.peek(raw) if isinstance(raw, bytes) else None
+    except TierError:
+        return None
+
+
+def _is_score(answer: object) -> bool:
+    """RESP 2 says it as text, RESP 3 as a number."""
+    return isinstance(answer, bytes | float)
+
+
+def _silent(heads: Iterable[codec.Header], details: Iterable[Any]) -> Iterator[AudioEntry]:
+    for head, raw in zip(heads, details, strict=True):
+        try:
+            yield codec.silent(head, raw if isinstance(raw, bytes) else b"")
+        except CorruptEntry:  # or another entry by now
+            continue

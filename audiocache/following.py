@@ -7,8 +7,9 @@ the process stood still, reads them himself before memory serves.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from audiocache.clock import Clock
 from audiocache.entries import NEVER
@@ -18,13 +19,28 @@ from audiocache.owing import Owing
 from audiocache.reconciling import Reconciler
 from audiocache.removals import Cursor, Guard, Removal, Removals
 from audiocache.rung import Rung
-from audiocache.stats import HITS, MISSES
+from audiocache.stats import ERRORS, HITS, MISSES
 
 BEAT_SECONDS: Final = 0.3
 TRUST_MS: Final = 900
 """From one reading; the pulse may miss a beat."""
 WAIT_SECONDS: Final = 0.3
 """For another thread that reads; then no log answers, and memory serves while it is blind."""
+TOLD_SECONDS: Final = 1.0
+"""At most, until a tier has heard of removals."""
+READINGS: Final = 10
+"""Likewise. Where nothing is in trouble one does; an older answer that another thread brings late
+may hide that, once for each thread.
+"""
+
+
+class Known(NamedTuple):
+    """What this process knew of the logs when a look-up began: what is removed later than that
+    may be found, and need not.
+    """
+
+    ledger: int
+    stream: Cursor | None
 
 
 class Following:
@@ -47,6 +63,8 @@ class Following:
         self._until = 0
         self._heard_at = clock()
         self._uses = 0
+        self._begun = self._ended = 0
+        """The latest reading, and the latest that was brought to its end."""
         self.owing = Owing(self.listener, self._reconciler, clock)
         self.follows = any(rung.tier.log for rung in rungs)
         if not self.follows:
@@ -74,16 +92,19 @@ class Following:
             self._take_turn(again=True)
 
     def _take_turn(self, *, again: bool) -> None:
+        begun = self._begun
         if not self._turn.acquire(timeout=WAIT_SECONDS):
             self._trust_until(max(self._until, self._heard_at + self._blind_ms))
             return
         try:
-            if again or not self.trusted:
+            # What another thread began to read since is as new.
+            if self._ended <= begun if again else not self.trusted:
                 self._read()
         finally:
             self._turn.release()
 
     def _read(self) -> None:
+        self._begun += 1
         self.owing.settle(heard=False)
         heard = [self.listener.hear_ledger(), self._hear_stream()]
         self.owing.settle(heard=True)
@@ -94,6 +115,7 @@ class Following:
             self._trust_until(self._heard_at + TRUST_MS)
         else:
             self._trust_until(self._heard_at + self._blind_ms)
+        self._ended = self._begun
 
     def _hear_stream(self) -> bool:
         if not self.listener.hear_stream():
@@ -127,33 +149,52 @@ class Following:
 
     # On the way
 
-    def admits(self, rung: Rung) -> bool:
-        """May this tier be asked? Not one that still holds what was removed while it was away."""
+    def known(self) -> Known:
+        """What is to be held against a tier's answer from now on."""
+        ledger = self.listener.ledger.position if self.listener.ledger_rung else 0
+        return Known(ledger, self.listener.in_stream)
+
+    def admits(self, rung: Rung, known: Known | None = None) -> bool:
+        """May this tier be asked? Not one that still holds what was removed while it was away.
+
+        It is told first. `known`: only what was removed before that counts.
+        """
         if rung.tier.log is None:
             return True
-        end = self.listener.in_stream
-        if rung.circuit.available and self._unfit(rung, end):
+        known, ends = known or self.known(), time.monotonic() + TOLD_SECONDS
+        for _ in range(READINGS):
+            if not self._unfit(rung, known):
+                return True
+            troubles = self._troubles()
+            if not rung.circuit.available or time.monotonic() >= ends:
+                return False
             self.now()
-        return not self._unfit(rung, end)
+            if troubles is None or troubles != self._troubles():
+                break
+        return not self._unfit(rung, known)
 
-    def _unfit(self, rung: Rung, end: Cursor | None) -> bool:
-        """May it hold what was removed, as far as this process knows?"""
+    def _troubles(self) -> int | None:
+        """How often the tiers with a log failed so far; None: one of them is away."""
+        rungs = [rung for rung in (self.listener.ledger_rung, self.listener.stream_rung) if rung]
+        away = not all(rung.circuit.available for rung in rungs)
+        return None if away else sum(rung.count.counts[ERRORS] for rung in rungs)
+
+    def _unfit(self, rung: Rung, known: Known) -> bool:
+        """May it hold what was removed, as far as this process knew?"""
         stream = self.listener.stream_rung
         if rung is stream:
-            return self._reconciler.behind or self.owing.owes(rung)
+            return self.lacks(rung, known) or self.owing.owes(rung)
         # While Redis is away again, nobody can say what the database has missed.
         able = stream is not None and stream.circuit.available
-        return (able and self._reconciler.lags_behind(end)) or self.owing.owes(rung)
+        return (able and self._reconciler.lags_behind(known.stream)) or self.owing.owes(rung)
 
-    def known(self) -> int:
-        """Up to where this process knows the ledger."""
-        return self.listener.ledger.position if self.listener.ledger_rung else 0
-
-    def answers_late(self, rung: Rung, known: int) -> bool:
+    def lacks(self, rung: Rung, known: Known) -> bool:
         """Did a tier say with its answer that it lacks some of what is known of the ledger?"""
-        if rung is not self.listener.stream_rung:
+        if rung is not self.listener.stream_rung or self.listener.ledger_rung is None:
             return False
-        return self.listener.stream.reached_ledger < known
+        # Of a ledger that began anew there is no more to hear than it has.
+        wanted = min(known.ledger, self.listener.ledger.position)
+        return self.listener.stream.reached_ledger < wanted
 
     def news_from(self, rung: Rung) -> bool:
         """Did a tier say with its answer that there is more to hear of?"""

@@ -11,7 +11,7 @@ from time import time
 
 from audiocache.clock import Clock, now_ms
 from audiocache.entries import AudioEntry, Clip
-from audiocache.following import Following
+from audiocache.following import READINGS, Following
 from audiocache.forks import RenewedLock
 from audiocache.removals import ALL, KEY, Removal, Removals
 from audiocache.rung import Rung
@@ -178,18 +178,18 @@ class Ladder(Storing):
         missed, and is asked again.
         """
         following, mark = self.following, self.mark()
-        if not following.admits(rung):
-            return None, mark
-        known = following.known()
-        answer, late = None, False
-        for _ in range(TRIES):
-            mark = self.mark()
+        for tried in range(READINGS):
+            known = following.known()  # behind the mark: what is heard now is not brought back
+            if not following.admits(rung, known):
+                break
             answer = self.held(rung, keys)
-            late = answer is not None and following.answers_late(rung, known)
-            if not late and (answer is None or not following.news_from(rung)):
+            late = answer is not None and following.lacks(rung, known)
+            news = answer is not None and tried + 1 < TRIES and following.news_from(rung)
+            if not late and not news:
                 return answer, mark
             following.now()
-        return (None if late else answer), mark
+            mark = self.mark()
+        return None, mark
 
     def _fresh(
         self, missing: Mapping[str, Clip], answer: Mapping[str, AudioEntry]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import redis
@@ -20,6 +21,7 @@ from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
 from tests.factories import NOW, FakeClock, entry
 
 KEY = entry("Hello").key
+InThreads = Callable[[int, Callable[[int], Any]], list[Any]]
 
 
 def lapse(cache: Cache) -> None:
@@ -218,3 +220,104 @@ def failing(cache: Cache) -> Iterator[None]:
     circuit = cache.ladder.rungs[-1].circuit
     circuit.failed(TierUnavailable("gone"))
     yield
+
+
+@ON_SQLITE
+def test_a_look_up_waits_for_no_removal_that_began_after_it(
+    new_cache: NewCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that has done with the database, and not yet with Redis."""
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    for name in ("memory", "persistent"):
+        cache.tiers[name].clear()
+    following, ledger = cache.ladder.following, cache.ladder.following.listener.ledger
+    publish = following._reconciler.publish
+
+    def publish_and_fall_behind() -> None:
+        publish()
+        ledger.remove([Removal("key", entry("Bye").key)], NOW)
+
+    ledger.remove([Removal("key", entry("Bye").key)], NOW)
+    monkeypatch.setattr(following._reconciler, "publish", publish_and_fall_behind)
+    assert cache.get("Hello") == b"sound"
+    assert following._reconciler.behind
+
+
+@ON_SQLITE
+def test_what_is_heard_while_a_tier_is_told_is_not_brought_back(
+    new_cache: NewCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look-up need not wait for it, and what it found is not stored."""
+    cache, elsewhere = new_cache("sqlite"), new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    for name in ("memory", "persistent"):
+        cache.tiers[name].clear()
+    following = cache.ladder.following
+    publish = following._reconciler.publish
+
+    def publish_and_hear() -> None:
+        publish()
+        elsewhere.ladder.following.listener.ledger.remove([Removal("key", KEY)], NOW)
+        following.listener.hear_ledger()
+
+    following.listener.ledger.remove([Removal("key", entry("Bye").key)], NOW)
+    monkeypatch.setattr(following._reconciler, "publish", publish_and_hear)
+    cache.get("Hello")
+    assert following._reconciler.behind
+    assert cache.tiers["memory"].get(KEY) is None
+    assert cache.tiers["persistent"].get(KEY) is None
+
+
+@ON_SQLITE
+def test_what_another_read_meanwhile_is_not_read_again(
+    new_cache: NewCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else threads that remove would stand in line, each for a reading of its own."""
+    following, readings = new_cache("sqlite").ladder.following, list[int]()
+    read = following._read
+
+    def count_and_read() -> None:
+        readings.append(1)
+        read()
+
+    class Line:
+        """Where another reads while we wait."""
+
+        def acquire(self, timeout: float) -> bool:
+            count_and_read()
+            return bool(timeout)
+
+        def release(self) -> None:
+            """It is free again."""
+
+    monkeypatch.setattr(following, "_read", count_and_read)
+    following.now()
+    assert len(readings) == 1
+    monkeypatch.setattr(following, "_turn", Line())
+    following.now()
+    assert len(readings) == 2
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=["database first", "redis first"])
+@ON_SQLITE
+def test_who_removes_other_clips_makes_no_look_up_miss(
+    new_cache: NewCache, new_tier: NewTier, in_threads: InThreads, order: tuple[int, int]
+) -> None:
+    tiers = [
+        new_tier("memory", max_entries=2),
+        new_tier("sqlite", max_entries=3),
+        new_tier("redis"),
+    ]
+    cache = new_cache(tiers=[tiers[0], *(tiers[place] for place in order)])
+    texts = [f"kept {number}" for number in range(30)]
+    cache.put_many((text, b"sound") for text in texts)
+
+    def work(number: int) -> list[str]:
+        if number % 2:
+            return [text for text in texts if cache.get(text) is None]
+        for other in range(15):
+            cache.remove(f"other {other}")
+        return []
+
+    assert in_threads(8, work) == [[]] * 8

@@ -96,15 +96,17 @@ class Ladder(Storing):
         return found
 
     def _doubted(self, clips: Sequence[Clip]) -> dict[str, AudioEntry]:
-        """Hear what was removed, then ask again those who answer at once: their misses did not
-        count, for they may not have been asked.
+        """Hear what was removed, then ask again those who answer at once, in place of their
+        misses: they may not have been asked.
         """
         self.following.catch_up()
-        trusted, found = self.following.trusted, {}
+        if not self.following.trusted:
+            return {}
+        found = {}
         for clip in clips:
             for rung in self.rungs[: self._inline]:
                 rung.count.counts[MISSES] -= 1
-            if trusted and (entry := self.at_hand(clip)):
+            if entry := self.at_hand(clip):
                 found[clip.key] = entry
         return found
 
@@ -168,9 +170,9 @@ class Ladder(Storing):
         if answer is None:
             return {}, mark
         found = self._fresh(missing, answer)
-        hits = len(found)
+        hits, misses = len(found), len(missing) - len(found)
         rung.count.counts[HITS] += hits
-        rung.count.counts[MISSES] += len(missing) - hits
+        rung.count.counts[MISSES] += misses
         return found, mark
 
     def _answer(self, rung: Rung, keys: Sequence[str]) -> tuple[dict[str, AudioEntry] | None, Mark]:

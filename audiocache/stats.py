@@ -2,7 +2,8 @@
 
 Counters are plain integers in lists, bumped with `+=` and without a lock: CPython (with its
 GIL, the only build supported) switches threads at calls and backward jumps, never inside
-such a statement. A stress test with 16 threads holds this.
+such a statement, which therefore adds a name or a number and not what a call gives. A stress
+test with 16 threads holds this.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ class Storing(Care, ABC):
             keys = rung.attempt("put", lambda tier: tier.put_many(entries, **how))
         if rung.tier.log:
             self.following.owing.stored(rung, entries, keys)
-        rung.count.counts[PUTS] += len(keys or ())
+        number = len(keys or ())
+        rung.count.counts[PUTS] += number
         return keys or set()
 
     def mark(self) -> Mark:

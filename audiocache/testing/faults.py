@@ -79,7 +79,8 @@ def corrupting(operation: Operation) -> Any:
         return dataclasses.replace(result, audio=result.audio[: len(result.audio) // 2])
     if operation.verb in {"get", "get_many"} and result:
         keys = list(result) if isinstance(result, dict) else [result.key]
-        operation.target.counts["corrupt"] += len(keys)
+        number = len(keys)
+        operation.target.counts["corrupt"] += number
         operation.target.remove_many(keys)
         return {} if isinstance(result, dict) else None
     return result

@@ -110,7 +110,8 @@ class DistributedTier(Tier):
     def _named(self, found: dict[str, AudioEntry]) -> dict[str, AudioEntry]:
         """Those whose groups all name them: what no removal would find, was evicted in part."""
         if lost := self._groups.unnamed(found.values()):
-            self.counts["evicted"] += len(lost)
+            number = len(lost)
+            self.counts["evicted"] += number
             wanted = [Removal(KEY, key, before=one.created + 1) for key, one in lost.items()]
             self._remove(wanted)
         return {key: one for key, one in found.items() if key not in lost} if lost else found
@@ -125,7 +126,8 @@ class DistributedTier(Tier):
 
     def _remove_corrupt(self, keys: Sequence[str]) -> None:
         if keys:
-            self.counts["corrupt"] += len(keys)
+            number = len(keys)
+            self.counts["corrupt"] += number
             with self._redis.use() as redis:
                 redis.unlink(*map(self._names.entry, keys))
 
@@ -162,7 +164,8 @@ class DistributedTier(Tier):
             if not wanted:
                 break
             self._generation.forget()
-        self.counts["newer_schema"] += list(answers.values()).count(NEWER)
+        newer = list(answers.values()).count(NEWER)
+        self.counts["newer_schema"] += newer
         return {key for key, answer in answers.items() if answer == TAKEN}
 
     def _store(

@@ -41,6 +41,21 @@ def test_memory_is_asked_again_after_it_has_caught_up_and_counts_once(new_cache:
 
 
 @ON_SQLITE
+def test_memory_that_is_not_trusted_again_counts_a_miss(
+    new_cache: NewCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tier below is asked in its place: the look-ups of one are the misses of the other."""
+    cache = new_cache("sqlite")
+    cache.put("Hello", b"sound")
+    monkeypatch.setattr(cache.ladder.following, "catch_up", lambda: lapse(cache))
+    lapse(cache)
+    before = cache.recorder.totals()
+    assert cache.get("Hello") == b"sound"
+    after = cache.recorder.totals()
+    assert after - before == {"memory.misses": 1, "persistent.hits": 1}
+
+
+@ON_SQLITE
 def test_who_was_refused_memory_a_moment_ago_asks_it_again(new_cache: NewCache) -> None:
     """Another may have caught up between the two: the clip is in memory alone."""
     cache = new_cache("sqlite")

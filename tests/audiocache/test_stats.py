@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import audiocache
 from audiocache.stats import BACKFILLS, ERRORS, HITS, MISSES, PUTS, STALE, Recorder, quantile
 
 TIERS = ("memory", "persistent")
@@ -94,3 +97,15 @@ def test_sixteen_threads_lose_no_count(
 
     in_threads(16, work)
     assert count.counts[HITS] == 320_000
+
+
+def test_no_counter_is_bumped_by_what_a_call_gives() -> None:
+    """The count is read before the call, in which another thread may count: that would be lost."""
+    bumps = [
+        (path.name, node.lineno, any(isinstance(part, ast.Call) for part in ast.walk(node)))
+        for path in Path(audiocache.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AugAssign) and "counts[" in ast.unparse(node.target)
+    ]
+    assert len(bumps) > 10
+    assert [bump for bump in bumps if bump[2]] == []

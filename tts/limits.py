@@ -16,11 +16,13 @@ from typing import Final
 from audiocache.gate import Gate
 from audiocache.places import Place, Places
 from tts.deadline import Deadline
-from tts.exceptions import ProviderError, RateLimited, SpeechTimeout
+from tts.exceptions import ProviderDown, ProviderError, RateLimited, SpeechTimeout
 from tts.providers.base import Provider
 
 MAX_RETRY_AFTER: Final = 60.0
 """Seconds; who asks for more is not asked again."""
+UNAVAILABLE: Final = (503, 529)
+"""With one of these a `Retry-After` is for all; 529 is told by some who have too much to do."""
 POLL_SECONDS: Final = 0.02
 MARGIN_MS: Final = 1_000
 """A place is held for so long beyond the deadline of its call, unless it is given back."""
@@ -54,16 +56,19 @@ class CallLimits:
         self._not_before = 0.0
 
     @contextmanager
-    def place(self, queue: Deadline, deadline: Deadline, number: int = 1) -> Iterator[None]:
+    def place(
+        self, queue: Deadline, deadline: Deadline, waited_until: float = 0.0
+    ) -> Iterator[None]:
         """The right to call. The time in the queue is no part of the call's `deadline`.
 
-        Who asks again (`number` above 1) has waited by the rules of `tts.retry` already.
+        Who asks again has waited by the rules of `tts.retry` for what it was told itself:
+        `waited_until` is what `heed` answered then.
         Raises SpeechTimeout where the queue's own deadline passes first, and RateLimited
         where the provider asked all to wait for longer than that.
         """
         began = time.monotonic()
         with self._turn(queue):
-            place = self._taken(queue, deadline, patient=number == 1)
+            place = self._taken(queue, deadline, waited_until)
             deadline.extend(time.monotonic() - began)
             try:
                 yield
@@ -71,21 +76,27 @@ class CallLimits:
                 if place is not None:
                     place.give_back()
 
-    def heed(self, failure: Exception | None) -> None:
-        """What the provider said of its limits, in its answer or by an error."""
+    def heed(self, failure: Exception | None) -> float:
+        """What the provider said of its limits, in its answer or by an error.
+
+        Until when, by the monotonic clock, all are to wait for that; 0.0: they are not.
+        """
         error = failure if isinstance(failure, ProviderError) else None
         if self._most and (allowed := self._allowed(error)) and allowed < self._most:
             self._places.narrow(self._name, allowed)
-        if error is not None and error.retry_after:
-            seconds = min(error.retry_after, MAX_RETRY_AFTER)
-            self._not_before = time.monotonic() + seconds
-            self._places.pause(self._name, math.ceil(seconds * 1000))
+        return self._ask_all_to_wait(error) if error is not None and _is_busy(error) else 0.0
 
     def stats(self) -> dict[str, int | None]:
         """The limit, and how many of this process call and wait."""
         gate = self._gate
         calling, waiting = (None, None) if gate is None else (gate.inside, gate.waiting)
         return {"max_concurrent": self._most, "calling": calling, "waiting": waiting}
+
+    def _ask_all_to_wait(self, error: ProviderError) -> float:
+        ms = math.ceil(min(error.retry_after or 0.0, MAX_RETRY_AFTER) * 1000)
+        self._not_before = max(self._not_before, time.monotonic() + ms / 1000)
+        self._places.pause(self._name, ms)
+        return time.monotonic() + ms / 1000  # not before that of the store
 
     def _allowed(self, error: ProviderError | None) -> int | None:
         """How many calls at once there may be from now on; None: nothing was said."""
@@ -111,23 +122,28 @@ class CallLimits:
         finally:
             self._gate.leave()
 
-    def _taken(self, queue: Deadline, deadline: Deadline, *, patient: bool) -> Place | None:
+    def _taken(self, queue: Deadline, deadline: Deadline, waited_until: float) -> Place | None:
         """A place, once there is one and nobody is to wait; None: there is no limit."""
         ms = round(deadline.remaining() * 1000) + MARGIN_MS
         while True:
             place = self._places.take(self._name, self._share(), ms) if self._most else None
             if place is None and self._most:
                 self._wait(POLL_SECONDS, queue)
-            elif patient and (pause := self._pause()) > 0:
+            elif (pause := self._pause(waited_until)) > 0:
                 if place is not None:
                     place.give_back()
                 self._wait_out(pause, queue)
             else:
                 return place
 
-    def _pause(self) -> float:
-        """Seconds for which nobody is to call: as all know, or this process alone."""
-        return max(self._places.paused(self._name) / 1000, self._not_before - time.monotonic())
+    def _pause(self, waited_until: float) -> float:
+        """Seconds for which nobody is to call: as all know, or this process alone.
+
+        What ends before `waited_until` has been waited out.
+        """
+        now = time.monotonic()
+        pause = max(self._places.paused(self._name) / 1000, self._not_before - now)
+        return pause if now + pause > waited_until else 0.0
 
     def _share(self) -> int:
         """Warming leaves a place to those whom somebody waits for."""
@@ -151,3 +167,9 @@ class CallLimits:
         return SpeechTimeout(
             f"{self._provider.name}: no place among TTS_MAX_CONCURRENT ({self._most}) in time"
         )
+
+
+def _is_busy(error: ProviderError) -> bool:
+    """Did it ask for time, and for other reasons than this one request?"""
+    unavailable = isinstance(error, ProviderDown) and error.status in UNAVAILABLE
+    return bool(error.retry_after) and (unavailable or isinstance(error, RateLimited))

@@ -6,6 +6,7 @@ All times are in ms, by the clock of the store. Names are told as digests.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Final
 
 FORGET_MS: Final = 3_600_000
@@ -21,6 +22,10 @@ class PlaceStore(ABC):
     @abstractmethod
     def take(self, name: str, limit: int, owner: str, ms: int) -> bool:
         """Hold a place for at most `ms`; False when `limit`, or what it was narrowed to, do."""
+
+    @abstractmethod
+    def extend(self, name: str, owners: Collection[str], ms: int) -> bool:
+        """Hold the places of these owners for `ms` from now on, but none that another has."""
 
     @abstractmethod
     def give_back(self, name: str, owner: str) -> bool:

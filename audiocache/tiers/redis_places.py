@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.places import FORGET_MS, PlaceStore
 from audiocache.tiers.redis_connection import RedisConnection
@@ -21,6 +23,15 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= limit then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
 if redis.call('PTTL', KEYS[1]) < ARGV[3] + 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1
+""")
+
+# KEYS: the owners. ARGV: ms, owners. They are added where the server forgot them: they do call.
+EXTEND = scripts.script("""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for place = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[place]) end
+if redis.call('PTTL', KEYS[1]) < ARGV[1] + 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1
 """)
 
@@ -51,6 +62,10 @@ class RedisPlaces(PlaceStore):
         """One round trip."""
         keys = [self._name(name, "owners"), self._name(name, "limit")]
         return bool(self._run(TAKE, keys, [limit, owner, ms, self.creep_ms]))
+
+    def extend(self, name: str, owners: Collection[str], ms: int) -> bool:
+        """One round trip."""
+        return bool(self._run(EXTEND, [self._name(name, "owners")], [ms, *owners]))
 
     def give_back(self, name: str, owner: str) -> bool:
         """One round trip."""

@@ -238,7 +238,6 @@ class TestCallLimits:
             pass
         assert 29 < (caught.value.retry_after or 0) <= 30
 
-
     @pytest.mark.parametrize(
         ("error", "paused"),
         [

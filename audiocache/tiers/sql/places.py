@@ -6,6 +6,8 @@ limit and whose `deadline` is when it is forgotten.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from audiocache.tiers.places import FORGET_MS, PlaceStore
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.connection import OwnConnection
@@ -18,7 +20,12 @@ class SqlPlaces(PlaceStore):
         self._database = database
         self._now = sql.now
         mark, number = sql.mark, f"CAST({sql.mark} AS BIGINT)"
+        self._mark = mark
         self._take = _take(sql)
+        self._extend = (
+            f"UPDATE audiocache_lease SET deadline = {sql.now} + {number}"
+            f" WHERE name LIKE {mark} AND owner IN ({{owners}})"
+        )
         self._give_back = (
             f"DELETE FROM audiocache_lease WHERE owner = {mark} AND name LIKE {mark} RETURNING name"
         )
@@ -34,6 +41,12 @@ class SqlPlaces(PlaceStore):
         place = f"place:{name}:"
         values = [limit, self.creep_ms, f"limit:{name}", limit, place, owner, ms, place]
         return bool(self._database.query(self._take, values))
+
+    def extend(self, name: str, owners: Collection[str], ms: int) -> bool:
+        """Move their rows' ends forward; a row that has another owner is not theirs."""
+        sql = self._extend.format(owners=", ".join([self._mark] * len(owners)))
+        self._database.run(sql, [ms, f"place:{name}:%", *owners])
+        return True
 
     def give_back(self, name: str, owner: str) -> bool:
         """Delete the row: an owner has one place."""

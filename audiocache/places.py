@@ -75,9 +75,12 @@ class Places:
             self._hold(place)
         return place
 
-    def narrow(self, name: str, limit: int) -> None:
-        """From now on no more than `limit` at once; after a while one more, and one more."""
-        self._first(lambda store: store.narrow(_digest(name), limit))
+    def narrow(self, name: str, limit: int, *, firm: bool = False) -> None:
+        """From now on no more than `limit` at once; after a while one more, and one more.
+
+        A firm limit stays, for as long as it is repeated once in an hour.
+        """
+        self._first(lambda store: store.narrow(_digest(name), limit, firm=firm))
 
     def pause(self, name: str, ms: int) -> None:
         """Nobody is to begin for so long; a longer pause stays."""

@@ -24,6 +24,7 @@ MAX_RETRY_AFTER: Final = 60.0
 UNAVAILABLE: Final = (503, 529)
 """With one of these a `Retry-After` is for all; 529 is told by some who have too much to do."""
 POLL_SECONDS: Final = 0.02
+REPEAT_SECONDS: Final = 60.0
 MARGIN_MS: Final = 1_000
 """A place is held for so long beyond the deadline of its call, unless it is given back."""
 LIVE: Final = 0
@@ -53,6 +54,7 @@ class CallLimits:
         self._name = provider.account
         self._gate = Gate(most) if most else None
         self._told: int | None = None
+        self._told_at = 0.0
         self._not_before = 0.0
 
     @contextmanager
@@ -82,8 +84,8 @@ class CallLimits:
         Until when, by the monotonic clock, all are to wait for that; 0.0: they are not.
         """
         error = failure if isinstance(failure, ProviderError) else None
-        if self._most and (allowed := self._allowed(error)) and allowed < self._most:
-            self._places.narrow(self._name, allowed)
+        if self._most:
+            self._learn(error, self._most)
         return self._ask_all_to_wait(error) if error is not None and _is_busy(error) else 0.0
 
     def stats(self) -> dict[str, int | None]:
@@ -98,16 +100,18 @@ class CallLimits:
         self._places.pause(self._name, ms)
         return time.monotonic() + ms / 1000  # not before that of the store
 
-    def _allowed(self, error: ProviderError | None) -> int | None:
-        """How many calls at once there may be from now on; None: nothing was said."""
+    def _learn(self, error: ProviderError | None, most: int) -> None:
+        """How many calls at once there may be: guessed from a refusal, or as it was said."""
         if isinstance(error, RateLimited) and error.at_once:
-            self._told = max(1, (self._told or self._most or 1) - 1)
-            return self._told
-        said = self._provider.allowed_calls
-        if said is None or said == self._told:
-            return None
-        self._told = said
-        return said
+            self._told = max(1, min(self._told or most, most) - 1)
+            self._places.narrow(self._name, self._told)
+        elif (said := self._provider.allowed_calls) and self._is_news(said):
+            self._told, self._told_at = said, time.monotonic()
+            self._places.narrow(self._name, said, firm=True)
+
+    def _is_news(self, said: int) -> bool:
+        """What is said in every answer is passed on now and then, so that it is not forgotten."""
+        return said != self._told or time.monotonic() >= self._told_at + REPEAT_SECONDS
 
     @contextmanager
     def _turn(self, queue: Deadline) -> Iterator[None]:

@@ -32,8 +32,8 @@ class PlaceStore(ABC):
         """Give a place back, if it is still the owner's."""
 
     @abstractmethod
-    def narrow(self, name: str, limit: int) -> bool:
-        """From now on no more than `limit` at once; each `creep_ms` one more."""
+    def narrow(self, name: str, limit: int, *, firm: bool = False) -> bool:
+        """From now on no more than `limit` at once; each `creep_ms` one more, unless it is firm."""
 
     @abstractmethod
     def pause(self, name: str, ms: int) -> bool:

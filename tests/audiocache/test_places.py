@@ -89,6 +89,18 @@ def test_a_narrowed_limit_creeps_up(store: PlaceStore, name: str) -> None:
     assert [store.take(name, 3, owner, 60_000) for owner in ("third", "fourth")] == [True, False]
 
 
+def test_a_firm_limit_does_not_creep(store: PlaceStore, name: str) -> None:
+    store.creep_ms = 20
+    store.narrow(name, 1)
+    store.narrow(name, 2, firm=True)
+    time.sleep(0.1)
+    owners = ("first", "second", "third")
+    assert [store.take(name, 5, owner, 60_000) for owner in owners] == [True, True, False]
+    store.narrow(name, 2)
+    time.sleep(0.05)
+    assert store.take(name, 5, "third", 60_000)
+
+
 def test_the_longest_pause_holds(store: PlaceStore, name: str) -> None:
     assert store.paused(name) == 0
     store.pause(name, 5_000)

@@ -27,6 +27,8 @@ POLL_SECONDS: Final = 0.02
 REPEAT_SECONDS: Final = 60.0
 MARGIN_MS: Final = 1_000
 """A place is held for so long beyond the deadline of its call, unless it is given back."""
+LIVE_MS: Final = 400
+"""So long after it looked in vain a live request is taken to wait still."""
 LIVE: Final = 0
 WARMING: Final = 1
 
@@ -56,6 +58,9 @@ class CallLimits:
         self._told: int | None = None
         self._told_at = 0.0
         self._not_before = 0.0
+        self._live = f"live {provider.account}"
+        """While that pauses, live requests wait for places."""
+        self._keep_away_at = 0.0
 
     @contextmanager
     def place(
@@ -69,8 +74,9 @@ class CallLimits:
         where the provider asked all to wait for longer than that.
         """
         began = time.monotonic()
-        with self._turn(queue):
-            place = self._taken(queue, deadline, waited_until)
+        ms = round(deadline.remaining() * 1000) + MARGIN_MS
+        with self._in_turn(queue) as turn:
+            place = self._taken(turn, queue, ms, waited_until)
             deadline.extend(time.monotonic() - began)
             try:
                 yield
@@ -114,31 +120,54 @@ class CallLimits:
         return said != self._told or time.monotonic() >= self._told_at + REPEAT_SECONDS
 
     @contextmanager
-    def _turn(self, queue: Deadline) -> Iterator[None]:
+    def _in_turn(self, queue: Deadline) -> Iterator[_Turn]:
         """So that a process has no more callers than there are places."""
-        if self._gate is None:
-            yield
-            return
-        if not self._gate.enter(queue.remaining(), _rank.get()):
-            raise self._too_late()
+        turn = _Turn(self._gate)
         try:
-            yield
+            self._enter(turn, queue)
+            yield turn
         finally:
-            self._gate.leave()
+            turn.leave()
 
-    def _taken(self, queue: Deadline, deadline: Deadline, waited_until: float) -> Place | None:
+    def _enter(self, turn: _Turn, queue: Deadline) -> None:
+        if not turn.enter(queue.remaining()):
+            raise self._too_late()
+
+    def _taken(self, turn: _Turn, queue: Deadline, ms: int, waited_until: float) -> Place | None:
         """A place, once there is one and nobody is to wait; None: there is no limit."""
-        ms = round(deadline.remaining() * 1000) + MARGIN_MS
         while True:
-            place = self._places.take(self._name, self._share(), ms) if self._most else None
+            place = self._try(ms)
             if place is None and self._most:
-                self._wait(POLL_SECONDS, queue)
+                self._wait_for_place(turn, queue)
             elif (pause := self._pause(waited_until)) > 0:
                 if place is not None:
                     place.give_back()
                 self._wait_out(pause, queue)
             else:
                 return place
+
+    def _try(self, ms: int) -> Place | None:
+        """A place, if there is one now. Warming leaves them to those whom somebody waits for."""
+        most = self._most
+        if not most:
+            return None
+        if _rank.get() == LIVE:
+            return self._places.take(self._name, most, ms)
+        if self._places.paused(self._live):
+            return None
+        return self._places.take(self._name, max(1, most - 1), ms)
+
+    def _wait_for_place(self, turn: _Turn, queue: Deadline) -> None:
+        """A live request keeps warming away, everywhere; who warms waits in nobody's way."""
+        if _rank.get() == LIVE:
+            if time.monotonic() >= self._keep_away_at:
+                self._keep_away_at = time.monotonic() + LIVE_MS / 4000
+                self._places.pause(self._live, LIVE_MS)
+            self._wait(POLL_SECONDS, queue)
+            return
+        turn.leave()
+        self._wait(POLL_SECONDS, queue)
+        self._enter(turn, queue)
 
     def _pause(self, waited_until: float) -> float:
         """Seconds for which nobody is to call: as all know, or this process alone.
@@ -148,11 +177,6 @@ class CallLimits:
         now = time.monotonic()
         pause = max(self._places.paused(self._name) / 1000, self._not_before - now)
         return pause if now + pause > waited_until else 0.0
-
-    def _share(self) -> int:
-        """Warming leaves a place to those whom somebody waits for."""
-        most = self._most or 1
-        return most if _rank.get() == LIVE else max(1, most - 1)
 
     def _wait(self, seconds: float, queue: Deadline) -> None:
         if queue.remaining() <= seconds:
@@ -177,3 +201,22 @@ def _is_busy(error: ProviderError) -> bool:
     """Did it ask for time, and for other reasons than this one request?"""
     unavailable = isinstance(error, ProviderDown) and error.status in UNAVAILABLE
     return bool(error.retry_after) and (unavailable or isinstance(error, RateLimited))
+
+
+class _Turn:
+    """Of a caller at the gate of its process; there may be no gate."""
+
+    def __init__(self, gate: Gate | None) -> None:
+        self._gate = gate
+        self._inside = False
+
+    def enter(self, timeout: float) -> bool:
+        """See `Gate.enter`."""
+        self._inside = self._gate is None or self._gate.enter(timeout, _rank.get())
+        return self._inside
+
+    def leave(self) -> None:
+        """For others; unless it has left."""
+        if self._gate is not None and self._inside:
+            self._inside = False
+            self._gate.leave()

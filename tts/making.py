@@ -10,7 +10,7 @@ import itertools
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from audiocache.entries import Recording
 from tts import attempts
@@ -46,13 +46,14 @@ def make(
 
     def attempt() -> Recording:
         number = next(numbers)
-        with limits.place(queue, deadline, number) if limits else nullcontext():
+        with limits.place(queue, deadline, call.waited_until) if limits else nullcontext():
             return _attempt(call, number)
 
     return _again(provider)(attempt, deadline, relay.may_repeat if relay else _always)
 
 
-class _Call(NamedTuple):
+@dataclass(slots=True)
+class _Call:
     """What all attempts have in common."""
 
     provider: Provider
@@ -60,6 +61,8 @@ class _Call(NamedTuple):
     request: SpeechRequest
     deadline: Deadline
     limits: CallLimits | None
+    waited_until: float = 0.0
+    """What the limits say of its latest attempt: see `CallLimits.heed`."""
 
 
 def _always() -> bool:
@@ -96,4 +99,4 @@ def _attempt(call: _Call, number: int) -> Recording:
         )
         attempts.tell(type(call.provider), attempt)
         if call.limits is not None:
-            call.limits.heed(failure)
+            call.waited_until = call.limits.heed(failure)

@@ -6,6 +6,7 @@ All times are in ms, by the clock of the store. Names are told as digests.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from typing import Final
 
 FORGET_MS: Final = 3_600_000
@@ -23,12 +24,16 @@ class PlaceStore(ABC):
         """Hold a place for at most `ms`; False when `limit`, or what it was narrowed to, do."""
 
     @abstractmethod
+    def extend(self, name: str, owners: Collection[str], ms: int) -> bool:
+        """Hold the places of these owners for `ms` from now on, but none that another has."""
+
+    @abstractmethod
     def give_back(self, name: str, owner: str) -> bool:
         """Give a place back, if it is still the owner's."""
 
     @abstractmethod
-    def narrow(self, name: str, limit: int) -> bool:
-        """From now on no more than `limit` at once; each `creep_ms` one more."""
+    def narrow(self, name: str, limit: int, *, firm: bool = False) -> bool:
+        """From now on no more than `limit` at once; each `creep_ms` one more, unless it is firm."""
 
     @abstractmethod
     def pause(self, name: str, ms: int) -> bool:

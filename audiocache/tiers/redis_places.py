@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.places import FORGET_MS, PlaceStore
 from audiocache.tiers.redis_connection import RedisConnection
@@ -14,7 +16,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit = tonumber(ARGV[1])
 local narrowed = redis.call('HMGET', KEYS[2], 'limit', 'since')
 if narrowed[1] and narrowed[2] then
-  local creep = math.floor((now - tonumber(narrowed[2])) / tonumber(ARGV[4]))
+  local creep = 0
+  if narrowed[2] ~= '' then
+    creep = math.floor((now - tonumber(narrowed[2])) / tonumber(ARGV[4]))
+  end
   limit = math.min(limit, tonumber(narrowed[1]) + creep)
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -24,11 +29,20 @@ if redis.call('PTTL', KEYS[1]) < ARGV[3] + 0 then redis.call('PEXPIRE', KEYS[1],
 return 1
 """)
 
-# KEYS: the narrowed limit. ARGV: limit, FORGET_MS.
+# KEYS: the owners. ARGV: ms, owners. They are added where the server forgot them: they do call.
+EXTEND = scripts.script("""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for place = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[place]) end
+if redis.call('PTTL', KEYS[1]) < ARGV[1] + 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return 1
+""")
+
+# KEYS: the narrowed limit. ARGV: limit, FORGET_MS, 1 where it is firm: since no instant, then.
 NARROW = scripts.script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], 'limit', ARGV[1], 'since', now)
+redis.call('HSET', KEYS[1], 'limit', ARGV[1], 'since', ARGV[3] == '1' and '' or now)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """)
@@ -52,14 +66,18 @@ class RedisPlaces(PlaceStore):
         keys = [self._name(name, "owners"), self._name(name, "limit")]
         return bool(self._run(TAKE, keys, [limit, owner, ms, self.creep_ms]))
 
+    def extend(self, name: str, owners: Collection[str], ms: int) -> bool:
+        """One round trip."""
+        return bool(self._run(EXTEND, [self._name(name, "owners")], [ms, *owners]))
+
     def give_back(self, name: str, owner: str) -> bool:
         """One round trip."""
         with self._redis.use() as redis:
             return bool(redis.zrem(self._name(name, "owners"), owner))
 
-    def narrow(self, name: str, limit: int) -> bool:
+    def narrow(self, name: str, limit: int, *, firm: bool = False) -> bool:
         """One round trip."""
-        return bool(self._run(NARROW, [self._name(name, "limit")], [limit, FORGET_MS]))
+        return bool(self._run(NARROW, [self._name(name, "limit")], [limit, FORGET_MS, int(firm)]))
 
     def pause(self, name: str, ms: int) -> bool:
         """One round trip."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from django.db import connections
 
 from audiocache.cache import MultiTierAudioCache
+from audiocache.conf import DISTRIBUTED
 from audiocache.places import Places
 from audiocache.tiers.places import PlaceStore
 from tests.audiocache.conftest import DATABASES, NewCache, NewTier
@@ -46,6 +48,26 @@ def test_a_place_is_free_again_at_its_deadline(store: PlaceStore, name: str) -> 
     assert not store.take(name, 1, "third", 60_000)
 
 
+def test_a_place_is_extended(store: PlaceStore, name: str) -> None:
+    assert store.take(name, 2, "alive", 150)
+    assert store.take(name, 2, "killed", 150)
+    store.extend(name, ["alive"], 60_000)
+    time.sleep(0.2)
+    assert store.take(name, 2, "next", 60_000)
+    assert not store.take(name, 2, "third", 60_000)
+    store.give_back(name, "alive")
+    assert store.take(name, 2, "third", 60_000)
+
+
+def test_an_extension_takes_nothing_from_another(store: PlaceStore, name: str) -> None:
+    assert store.take(name, 1, "late", 50)
+    time.sleep(0.1)
+    assert store.take(name, 1, "next", 60_000)
+    store.extend(name, ["late"], 50)
+    time.sleep(0.1)
+    assert not store.take(name, 1, "third", 60_000)
+
+
 def test_a_limit_is_narrowed(store: PlaceStore, name: str) -> None:
     store.narrow(name, 1)
     assert store.take(name, 5, "first", 60_000)
@@ -65,6 +87,18 @@ def test_a_narrowed_limit_creeps_up(store: PlaceStore, name: str) -> None:
     assert store.take(name, 3, "second", 60_000)
     time.sleep(0.3)
     assert [store.take(name, 3, owner, 60_000) for owner in ("third", "fourth")] == [True, False]
+
+
+def test_a_firm_limit_does_not_creep(store: PlaceStore, name: str) -> None:
+    store.creep_ms = 20
+    store.narrow(name, 1)
+    store.narrow(name, 2, firm=True)
+    time.sleep(0.1)
+    owners = ("first", "second", "third")
+    assert [store.take(name, 5, owner, 60_000) for owner in owners] == [True, True, False]
+    store.narrow(name, 2)
+    time.sleep(0.05)
+    assert store.take(name, 5, "third", 60_000)
 
 
 def test_the_longest_pause_holds(store: PlaceStore, name: str) -> None:
@@ -119,6 +153,43 @@ class TestPlaces:
         place.give_back()
         assert cache.places.take("provider", 1, 60_000)
 
+    @pytest.mark.parametrize("kind", [DATABASES[0], "redis"])
+    def test_a_place_is_held_for_as_long_as_its_owner_lives(
+        self, new_cache: NewCache, new_tier: NewTier, kind: str
+    ) -> None:
+        cache = new_cache(tiers=[new_tier("memory"), new_tier(kind)])
+        cache.places.held_ms = 800
+        place = cache.places.take("provider", 1, 60_000)
+        ends = time.monotonic() + 1.2
+        while time.monotonic() < ends:
+            assert cache.places.take("provider", 1, 1) is None
+            time.sleep(0.02)
+        assert place
+        cache.places.after_fork()  # as if it were killed: nobody extends
+        wait_until(lambda: cache.places.take("provider", 1, 1))
+
+    @pytest.mark.parametrize("kind", DATABASES)
+    def test_no_place_is_held_beyond_its_time(self, new_cache: NewCache, kind: str) -> None:
+        cache = new_cache(kind)
+        cache.places.held_ms = 150
+        place = cache.places.take("provider", 1, 300)
+        wait_until(lambda: cache.places.take("provider", 1, 1))
+        assert place
+
+    def test_a_place_that_redis_forgot_is_taken_again(
+        self, new_cache: NewCache, new_tier: NewTier
+    ) -> None:
+        cache = new_cache(tiers=[new_tier("memory"), new_tier("redis")])
+        cache.places.held_ms = 900
+        place = cache.places.take("provider", 1, 60_000)
+        [redis] = [rung.tier.places for rung in cache.ladder.rungs if rung.tier.name == DISTRIBUTED]
+        assert place
+        assert redis
+        redis.give_back(place.name, place.owner)
+        wait_until(lambda: not cache.places.take("provider", 1, 1))
+        place.give_back()
+        assert cache.places.take("provider", 1, 1)
+
     def test_where_nobody_answers_the_caller_goes_ahead(self) -> None:
         places = Places([])
         for place in [places.take("provider", 1, 60_000) for _ in range(2)]:
@@ -127,6 +198,13 @@ class TestPlaces:
         places.pause("provider", 1000)
         places.narrow("provider", 1)
         assert places.paused("provider") == 0
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def free_in(cache: MultiTierAudioCache) -> list[str]:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ import pytest
 from django.db import connections
 
 from audiocache import CacheConfig, MultiTierAudioCache
+from audiocache.entries import Recording
 from audiocache.places import Places
 from tests.audiocache.conftest import ALIASES, ON_POSTGRESQL, server_url
 from tests.tts.doubles import LocalStub, StubProvider
@@ -27,8 +28,17 @@ from tests.tts.vendors import elevenlabs
 from tests.tts.vendors.server import Heard, Reply, Server
 from tts import SpeechRequest, TTSConfig, TTSService, retry
 from tts.deadline import Deadline
-from tts.exceptions import ProviderDown, RateLimited, SpeechTimeout
+from tts.exceptions import (
+    NotAudio,
+    ProviderDown,
+    ProviderError,
+    QuotaSpent,
+    RateLimited,
+    RequestRefused,
+    SpeechTimeout,
+)
 from tts.limits import CallLimits, warming
+from tts.making import make
 
 SITE = Path(__file__).parents[1] / "sites" / "limited.py"
 PHRASE = "This is phrase number"
@@ -220,13 +230,71 @@ class TestCallLimits:
         self, provider: StubProvider
     ) -> None:
         limits = self.limits(provider, None)
-        limits.heed(ProviderDown("no", provider="stub", retry_after=30))
+        limits.heed(RateLimited("no", provider="stub", retry_after=30))
         with (
             pytest.raises(RateLimited, match="asked all to wait") as caught,
             limits.place(Deadline.after(5), Deadline.after(5)),
         ):
             pass
         assert 29 < (caught.value.retry_after or 0) <= 30
+
+    @pytest.mark.parametrize(
+        ("error", "paused"),
+        [
+            (RateLimited("no", status=429, retry_after=30), True),
+            (ProviderDown("no", status=503, retry_after=30), True),
+            (ProviderDown("no", status=529, retry_after=30), True),
+            (ProviderDown("no", status=500, retry_after=30), False),
+            (RequestRefused("no", status=404, retry_after=30), False),
+            (QuotaSpent("no", status=402, retry_after=30), False),
+            (NotAudio("no", status=200, retry_after=30), False),
+        ],
+    )
+    def test_only_a_busy_provider_makes_all_wait(
+        self, provider: StubProvider, error: ProviderError, *, paused: bool
+    ) -> None:
+        limits = self.limits(provider, None)
+        limits.heed(error)
+        wait = pytest.raises(RateLimited) if paused else nullcontext()
+        with wait, limits.place(Deadline.after(5), Deadline.after(5)):
+            pass
+
+    def test_who_asks_again_keeps_to_what_others_were_told(self, provider: StubProvider) -> None:
+        limits, calls = self.limits(provider, None), []
+
+        def told(recording: Recording) -> Recording:
+            calls.append(time.monotonic())
+            if len(calls) == 1:
+                limits.heed(RateLimited("no", status=429, retry_after=0.4))  # another call
+                raise ProviderDown("no", status=500)
+            return recording
+
+        provider.answer = told
+        request = provider.complete(SpeechRequest("Hello there"))
+        with retry.without_waits():
+            make(provider, request, 10, limits)
+        assert calls[1] - calls[0] >= 0.4
+
+    def test_what_one_was_told_itself_is_not_waited_out_twice(self, provider: StubProvider) -> None:
+        limits = self.limits(provider, None)
+        provider.answer = refused_once = Once(RateLimited("no", status=429, retry_after=30))
+        with retry.without_waits():
+            make(provider, provider.complete(SpeechRequest("Hello there")), 60, limits)
+        assert refused_once.calls == 2
+
+
+class Once:
+    """The first answer is an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.calls = 0
+        self._error = error
+
+    def __call__(self, recording: Recording) -> Recording:
+        self.calls += 1
+        if self.calls == 1:
+            raise self._error
+        return recording
 
 
 @pytest.fixture
@@ -235,6 +303,59 @@ def redis_cache() -> Iterator[MultiTierAudioCache]:
     cache = MultiTierAudioCache(config)
     yield cache
     cache.close()
+
+
+class TestWarmingGivesWay:
+    """To live requests; here each of `CallLimits` is a process."""
+
+    def test_a_warming_that_waits_is_in_nobody_s_way(
+        self, provider: StubProvider, redis_cache: MultiTierAudioCache
+    ) -> None:
+        limits, done = CallLimits(provider, 2, redis_cache.places), threading.Event()
+
+        def warm() -> None:
+            with warming(), limits.place(Deadline.after(20), Deadline.after(20)):
+                done.wait(20)
+
+        with ThreadPoolExecutor(2) as pool:
+            warmings = [pool.submit(warm) for _ in range(2)]
+            try:
+                while not limits.stats()["calling"]:
+                    time.sleep(0.001)
+                time.sleep(0.1)  # the other waits now
+                with limits.place(Deadline.after(5), Deadline.after(5)):
+                    assert not any(one.done() for one in warmings)
+            finally:
+                done.set()
+            for one in warmings:
+                one.result(20)
+
+    def test_a_live_request_waits_for_one_warming_call_at_most(
+        self, provider: StubProvider, redis_cache: MultiTierAudioCache
+    ) -> None:
+        live, other = (CallLimits(provider, 1, redis_cache.places) for _ in range(2))
+        begun, over = [], threading.Event()
+
+        def warm() -> None:
+            while not over.is_set():
+                with warming(), other.place(Deadline.after(20), Deadline.after(20)):
+                    begun.append(time.monotonic())
+                    time.sleep(0.05)
+
+        with ThreadPoolExecutor(1) as pool:
+            warmer = pool.submit(warm)
+            try:
+                for _ in range(4):
+                    before = len(begun)
+                    while len(begun) == before:
+                        time.sleep(0.001)
+                    before = len(begun)
+                    with live.place(Deadline.after(5), Deadline.after(5)):
+                        # One may have been between its look and its place.
+                        assert len(begun) <= before + 1
+            finally:
+                over.set()
+            warmer.result(20)
 
 
 def fit(cache: MultiTierAudioCache, name: str) -> int:
@@ -266,6 +387,29 @@ def test_the_limit_is_learnt_from_headers(
     with Server(answer) as server, speaking(redis_cache, server.url) as service:
         service.synthesize_text_sync(f"{PHRASE} one.")
         assert fit(redis_cache, service.provider.account) == allowed
+
+
+def test_a_limit_that_the_provider_says_holds_until_it_says_another(
+    redis_cache: MultiTierAudioCache,
+) -> None:
+    said = {"maximum-concurrent-requests": "3"}
+
+    def answer(line: Any, heard: Heard) -> bool:
+        whole = elevenlabs._reply(heard)
+        kept = {k: v for k, v in whole.headers.items() if "concurrent" not in k}
+        return Reply(200, whole.body, {**kept, **said})(line, heard)
+
+    for rung in redis_cache.ladder.rungs:
+        if rung.tier.places:
+            rung.tier.places.creep_ms = 20
+    with Server(answer) as server, speaking(redis_cache, server.url) as service:
+        name = service.provider.account
+        service.synthesize_text_sync(f"{PHRASE} one.")
+        time.sleep(0.1)
+        assert fit(redis_cache, name) == 3
+        said["maximum-concurrent-requests"] = "12"
+        service.synthesize_text_sync(f"{PHRASE} two.")
+        assert fit(redis_cache, name) == 10
 
 
 def test_the_limit_is_learnt_from_refusals(redis_cache: MultiTierAudioCache) -> None:

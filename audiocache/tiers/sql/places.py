@@ -1,14 +1,19 @@
 """Places as rows of the leases' table: `place:<digest>:<number>`, one for each that is held.
 
 A pause is the row `pause:<digest>`; a narrowed limit is `limit:<digest>`, whose `outcome` is the
-limit and whose `deadline` is when it is forgotten.
+limit and whose `deadline` is when it is forgotten; its owner is FIRM where it does not creep.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 from audiocache.tiers.places import FORGET_MS, PlaceStore
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.connection import OwnConnection
+
+FIRM: Final = "firm"
 
 
 class SqlPlaces(PlaceStore):
@@ -18,14 +23,20 @@ class SqlPlaces(PlaceStore):
         self._database = database
         self._now = sql.now
         mark, number = sql.mark, f"CAST({sql.mark} AS BIGINT)"
+        self._mark = mark
         self._take = _take(sql)
+        self._extend = (
+            f"UPDATE audiocache_lease SET deadline = {sql.now} + {number}"
+            f" WHERE name LIKE {mark} AND owner IN ({{owners}})"
+        )
         self._give_back = (
             f"DELETE FROM audiocache_lease WHERE owner = {mark} AND name LIKE {mark} RETURNING name"
         )
         self._keep = f"""
             INSERT INTO audiocache_lease (name, owner, deadline, outcome)
-            VALUES ({mark}, '', {sql.now} + {number}, {mark})
-            ON CONFLICT (name) DO UPDATE SET outcome = excluded.outcome, deadline = {{deadline}}"""
+            VALUES ({mark}, {mark}, {sql.now} + {number}, {mark})
+            ON CONFLICT (name) DO UPDATE SET
+                outcome = excluded.outcome, owner = excluded.owner, deadline = {{deadline}}"""
         self._paused = f"SELECT deadline - {sql.now} FROM audiocache_lease WHERE name = {mark}"
         self._longer = f"{sql.greatest}(audiocache_lease.deadline, excluded.deadline)"
 
@@ -35,19 +46,25 @@ class SqlPlaces(PlaceStore):
         values = [limit, self.creep_ms, f"limit:{name}", limit, place, owner, ms, place]
         return bool(self._database.query(self._take, values))
 
+    def extend(self, name: str, owners: Collection[str], ms: int) -> bool:
+        """Move their rows' ends forward; a row that has another owner is not theirs."""
+        sql = self._extend.format(owners=", ".join([self._mark] * len(owners)))
+        self._database.run(sql, [ms, f"place:{name}:%", *owners])
+        return True
+
     def give_back(self, name: str, owner: str) -> bool:
         """Delete the row: an owner has one place."""
         return bool(self._database.query(self._give_back, [owner, f"place:{name}:%"]))
 
-    def narrow(self, name: str, limit: int) -> bool:
+    def narrow(self, name: str, limit: int, *, firm: bool = False) -> bool:
         """Note the limit, and by its deadline when it was noted."""
         sql = self._keep.format(deadline="excluded.deadline")
-        self._database.run(sql, [f"limit:{name}", FORGET_MS, str(limit)])
+        self._database.run(sql, [f"limit:{name}", FIRM if firm else "", FORGET_MS, str(limit)])
         return True
 
     def pause(self, name: str, ms: int) -> bool:
         """Move the pause's end forward."""
-        self._database.run(self._keep.format(deadline=self._longer), [f"pause:{name}", ms, ""])
+        self._database.run(self._keep.format(deadline=self._longer), [f"pause:{name}", "", ms, ""])
         return True
 
     def paused(self, name: str) -> int:
@@ -62,9 +79,9 @@ def _take(sql: Dialect) -> str:
     return f"""
         WITH RECURSIVE known(now, allowed) AS (
             SELECT {sql.now}, {sql.least}({number}, COALESCE((
-                SELECT CAST(outcome AS BIGINT)
-                    + ({sql.now} + {FORGET_MS} - deadline) / {number}
-                FROM audiocache_lease WHERE name = {mark}), {number}))
+                SELECT CAST(outcome AS BIGINT) + CASE WHEN owner = '{FIRM}' THEN 0
+                    ELSE ({sql.now} + {FORGET_MS} - deadline) / {number} END
+                FROM audiocache_lease WHERE name = {mark} AND deadline > {sql.now}), {number}))
         ), place(number) AS (
             SELECT 0 UNION ALL
             SELECT number + 1 FROM place, known WHERE number + 1 < known.allowed

@@ -18,16 +18,16 @@ from audiocache.content_types import sniff
 from audiocache.entries import Recording
 from tts.containers import WALKERS, BadContainer, Walked
 from tts.containers.samples import walk_alaw, walk_pcm, walk_ulaw
-from tts.decoding import FORMATS, can_decode, decode
+from tts.decoding import FORMATS, Decoded, can_decode, decode
 from tts.exceptions import NotAudio
 from tts.formats import codec_of, content_type_of
 from tts.plausible import FASTEST, USUAL, bounds
 from tts.speech import SpeechRequest
 
-SHORTFALL_MS: Final = 300
-SHORTFALL: Final = 0.1
-"""By how much a decoder may give less than the container says: the greater of both counts.
-Decoders drop what encoders put around the sound."""
+APART_MS: Final = 300
+APART: Final = 0.1
+"""By how much a decoder may give less or more than the container says: the greater of both counts.
+Decoders drop what encoders put around the sound, or leave it where answers were joined."""
 
 SAMPLES: Final = {"pcm": walk_pcm, "ulaw": walk_ulaw, "mulaw": walk_ulaw, "alaw": walk_alaw}
 """Formats without a container, by codec."""
@@ -163,10 +163,17 @@ def _decodes_to_silence(audio: bytes, wanted: str, walked: Walked) -> bool:
     if walked.silent is not None or wanted not in FORMATS or not can_decode():
         return False
     decoded = decode(audio, walked.pieces, wanted)
-    said = (walked.duration_ms or 0) if decoded.to_the_end else decoded.given_ms
-    if decoded.duration_ms < said - max(SHORTFALL_MS, said * SHORTFALL):
-        raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
+    _refuse_apart(decoded, walked.duration_ms or 0)
     return decoded.silent
+
+
+def _refuse_apart(decoded: Decoded, whole_ms: int) -> None:
+    """As far as it was decoded, less cannot be there than was given, nor more than the whole."""
+    said = whole_ms if decoded.to_the_end else decoded.given_ms
+    if decoded.duration_ms < said - max(APART_MS, said * APART):
+        raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
+    if decoded.duration_ms > whole_ms + max(APART_MS, whole_ms * APART):
+        raise BadContainer(f"its sound goes on behind the {whole_ms} ms that it says")
 
 
 def _refuse_length(duration_ms: int, request: SpeechRequest, fastest: float) -> None:

@@ -68,6 +68,19 @@ def with_unmarked_end(ogg: bytes, pages: int | None = None) -> bytes:
     return b"".join(before) + _numbered(last[:5] + bytes([last[5] & ~4]) + last[6:], number)
 
 
+def with_time(ogg: bytes, factor: float) -> bytes:
+    """The same pages, each with a multiple of its time."""
+    pages = list[bytes]()
+    for page in _pages(ogg):
+        granule, number = (
+            struct.unpack_from("<q", page, 6)[0],
+            struct.unpack_from("<I", page, 18)[0],
+        )
+        time = struct.pack("<q", round(granule * factor) if granule > 0 else granule)
+        pages.append(_numbered(page[:6] + time + page[14:], number))
+    return b"".join(pages)
+
+
 def _pages(ogg: bytes) -> list[bytes]:
     pages, at = [], 0
     while at < len(ogg):

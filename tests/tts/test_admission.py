@@ -155,6 +155,21 @@ def test_every_coding_of_wav_may_be_silent(
     assert admit(Recording(audio=wav(coding, bits, sound)), request()).duration_ms == 3000
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said", "text"), [(0.05, 600, SENTENCE), (90, 8000 * 2 * 45, "Hello")]
+)
+def test_a_wav_is_not_believed_how_long_it_lasts(seconds: float, said: int, text: str) -> None:
+    audio = bytearray(wav_of(tone(seconds), 8000))
+    struct.pack_into("<I", audio, 28, said)
+    assert "plausible" in refusal(bytes(audio), request(text))
+
+
+def test_a_wav_whose_samples_do_not_fill_its_blocks_is_refused() -> None:
+    audio = bytearray(wav_of(tone(90), 8000))
+    struct.pack_into("<H", audio, 32, 90)
+    assert "blocks" in refusal(bytes(audio), request("Hello"))
+
+
 @pytest.mark.parametrize(("coding", "bits"), [(0x1234, 16), (1, 12), (3, 16), (0x55, 16)])
 def test_a_coding_of_wav_that_is_not_known_is_refused(coding: int, bits: int) -> None:
     noise = random.Random(1).randbytes(24_000)
@@ -317,6 +332,12 @@ class TestRealClips:
         assert "cut" in refusal(half + b"\0", format_request("pcm", rate=rate))
         short = pcm[: len(pcm) // 20 * 2]
         assert "plausible" in refusal(short, format_request("pcm", rate=rate))
+
+    @pytest.mark.parametrize("audio_format", ["opus", "vorbis"])
+    def test_ogg_that_says_to_be_shorter_than_it_is_is_refused(self, audio_format: str) -> None:
+        pcm, rate = spoken_by_espeak(SENTENCE)
+        audio = tagged.with_time(encoded(pcm * 20, rate, audio_format), 1 / 45)
+        assert "no whole audio/ogg" in refusal(audio, format_request(audio_format, "Hello"))
 
     @pytest.mark.parametrize("given", FORMATS)
     @pytest.mark.parametrize("asked", FORMATS)

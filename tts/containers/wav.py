@@ -36,4 +36,6 @@ def walk_wav(audio: bytes) -> Walked:
     silent = SILENT.get((wav.coding, wav.bits))
     if silent is None:
         raise BadContainer(f"its coding {wav.coding:#06x} of {wav.bits} bits is not known")
+    if wav.block * 8 != wav.channels * wav.bits:
+        raise BadContainer(f"its blocks of {wav.block} bytes are not those of its samples")
     return Walked(wav.duration_ms, silent=silent(wav.data))

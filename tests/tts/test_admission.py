@@ -339,6 +339,13 @@ class TestRealClips:
         audio = tagged.with_time(encoded(pcm * 20, rate, audio_format), 1 / 45)
         assert "no whole audio/ogg" in refusal(audio, format_request(audio_format, "Hello"))
 
+    def test_flac_of_unknown_length_is_told_from_half_of_it_by_its_length(self) -> None:
+        audio = tagged.with_unknown_length(clip(TEXTS["en"], "flac"))
+        asked = format_request("flac", TEXTS["en"])
+        assert admit(Recording(audio=audio), asked).duration_ms
+        half = tagged.first_flac_frames(audio, 0.4)
+        assert "plausible" in refusal(half, asked)
+
     @pytest.mark.parametrize("given", FORMATS)
     @pytest.mark.parametrize("asked", FORMATS)
     def test_another_format_than_asked_for_is_refused(self, asked: str, given: str) -> None:

@@ -55,7 +55,7 @@ def walk_flac(audio: bytes) -> Walked:
         raise BadContainer(f"cut: {samples} of {info.total} samples")
     duration_ms, known = round(samples * 1000 / info.rate), bool(info.total)
     found = tuple(pieces.found)
-    return Walked(duration_ms, end_is_marked=known, pieces=found)
+    return Walked(duration_ms, end_is_marked=known, pieces=found, rate=info.rate)
 
 
 def _metadata(audio: bytes) -> tuple[Info, int]:

@@ -17,22 +17,24 @@ from typing import Final
 from audiocache.content_types import sniff
 from audiocache.entries import Recording
 from tts.containers import WALKERS, BadContainer, Walked
-from tts.containers.samples import walk_alaw, walk_pcm, walk_ulaw
-from tts.decoding import FORMATS, can_decode, decode
+from tts.containers.samples import ALAW, LINEAR, ULAW, walk_alaw, walk_pcm, walk_ulaw
+from tts.decoding import FORMATS, Decoded, can_decode, decode
 from tts.exceptions import NotAudio
 from tts.formats import codec_of, content_type_of
 from tts.plausible import FASTEST, USUAL, bounds
 from tts.speech import SpeechRequest
 
-SHORTFALL_MS: Final = 300
-SHORTFALL: Final = 0.1
-"""By how much a decoder may give less than the container says: the greater of both counts.
-Decoders drop what encoders put around the sound."""
+APART_MS: Final = 300
+APART: Final = 0.1
+"""By how much a decoder may give less or more than the container says: the greater of both counts.
+Decoders drop what encoders put around the sound, or leave it where answers were joined."""
 
 SAMPLES: Final = {"pcm": walk_pcm, "ulaw": walk_ulaw, "mulaw": walk_ulaw, "alaw": walk_alaw}
 """Formats without a container, by codec."""
 STREAMS: Final = {"opus": "opus", "vorbis": "vorbis"}
 """Formats that mean one codec of a container that holds several."""
+LAWS: Final = {"ulaw": ULAW, "mulaw": ULAW, "alaw": ALAW}
+"""Of WAV, as in `wav_8000_ulaw`; a name with other details means samples by no law."""
 
 HEAD: Final = 256
 """Bytes that tell a message from a sound."""
@@ -83,7 +85,7 @@ def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
     _refuse_other_kind(audio, wanted, bare=codec in SAMPLES)
     try:
         walked = _walked(audio, wanted, request)
-        _refuse_other_codec(walked.codec, codec)
+        _refuse_other_coding(walked, request.audio_format or "")
         duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
         if not walked.silent and duration_ms is not None:
             _refuse_length(duration_ms, request, FASTEST if walked.end_is_marked else USUAL)
@@ -149,10 +151,20 @@ def _is_file(audio: bytes, told: str) -> bool:
     return True
 
 
-def _refuse_other_codec(told: str, codec: str) -> None:
-    wanted = STREAMS.get(codec, told)
-    if told != wanted:
-        raise _Refusal(f"the answer is {told}, not {wanted}")
+def _refuse_other_coding(walked: Walked, audio_format: str) -> None:
+    """What a format names has to be so; `wav` alone names nothing."""
+    wanted, rate = _named_codec(audio_format), _named_rate(audio_format)
+    if wanted and walked.codec != wanted:
+        raise _Refusal(f"the answer is {walked.codec}, not {wanted}")
+    if rate and walked.rate and walked.rate != rate:
+        raise _Refusal(f"the answer has {walked.rate} samples a second, not {rate}")
+
+
+def _named_codec(audio_format: str) -> str | None:
+    codec, *details = audio_format.split("_")
+    if codec == "wav" and details:
+        return next((LAWS[detail] for detail in details if detail in LAWS), LINEAR)
+    return STREAMS.get(codec)
 
 
 def _decodes_to_silence(audio: bytes, wanted: str, walked: Walked) -> bool:
@@ -163,10 +175,17 @@ def _decodes_to_silence(audio: bytes, wanted: str, walked: Walked) -> bool:
     if walked.silent is not None or wanted not in FORMATS or not can_decode():
         return False
     decoded = decode(audio, walked.pieces, wanted)
-    said = (walked.duration_ms or 0) if decoded.to_the_end else decoded.given_ms
-    if decoded.duration_ms < said - max(SHORTFALL_MS, said * SHORTFALL):
-        raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
+    _refuse_apart(decoded, walked.duration_ms or 0)
     return decoded.silent
+
+
+def _refuse_apart(decoded: Decoded, whole_ms: int) -> None:
+    """As far as it was decoded, less cannot be there than was given, nor more than the whole."""
+    said = whole_ms if decoded.to_the_end else decoded.given_ms
+    if decoded.duration_ms < said - max(APART_MS, said * APART):
+        raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
+    if decoded.duration_ms > whole_ms + max(APART_MS, whole_ms * APART):
+        raise BadContainer(f"its sound goes on behind the {whole_ms} ms that it says")
 
 
 def _refuse_length(duration_ms: int, request: SpeechRequest, fastest: float) -> None:
@@ -184,5 +203,9 @@ def _rate(request: SpeechRequest) -> int | None:
     """Samples a second of bare samples: as asked for, or as in `pcm_16000`."""
     if request.sample_rate is not None:
         return request.sample_rate
-    found = _RATE.search(request.audio_format or "")
+    return _named_rate(request.audio_format or "")
+
+
+def _named_rate(audio_format: str) -> int | None:
+    found = _RATE.search(audio_format)
     return int(found[1]) if found else None

@@ -35,6 +35,7 @@ VENDOR_KEYS: Final = {
 """Environment names under which a provider's own tools keep its key, by provider."""
 
 _HTTP: Final = ("http://", "https://")
+_USER: Final = re.compile(r"[^/?#]*//[^/?#]*@")
 
 
 def _options(value: Any) -> dict[str, Any]:
@@ -177,6 +178,9 @@ class TTSConfig(Config):
         """Values that exclude each other."""
         if self.base_url and not self.base_url.startswith(_HTTP):
             yield "TTS_BASE_URL: must start with https:// or http://"
+        # It is shown where the configuration is; a key is not.
+        if self.base_url and _USER.match(self.base_url):
+            yield "TTS_BASE_URL: must not hold a password or user; TTS_API_KEY is for keys"
         if self.fallback_after is not None and self.fallback_after >= self.timeout:
             yield "TTS_FALLBACK_AFTER: must be less than TTS_TIMEOUT"
         if self.proxy and "://" in self.proxy and not self.proxy.startswith(_HTTP):

@@ -29,13 +29,14 @@ class Wav(NamedTuple):
     channels: int
     sample_rate: int
     bits: int
-    byte_rate: int
+    block: int
+    """Bytes of one sample of all channels."""
     data: bytes
 
     @property
     def duration_ms(self) -> int:
-        """Length of the sound; 0 when the header gives no rate."""
-        return round(len(self.data) * 1000 / self.byte_rate) if self.byte_rate else 0
+        """Length of the sound, told by its samples: bytes a second are only said."""
+        return round(len(self.data) * 1000 / (self.block * self.sample_rate))
 
 
 def wav_of(pcm: bytes, sample_rate: int) -> bytes:
@@ -107,4 +108,4 @@ def _wav(fmt: bytes, data: bytes) -> Wav:
         raise BadWav("its format chunk holds zeros")
     if len(data) % block:
         raise BadWav("its last sample is cut")
-    return Wav(coding, channels, sample_rate, bits, byte_rate, data)
+    return Wav(coding, channels, sample_rate, bits, block, data)

@@ -7,6 +7,7 @@ import zlib
 from typing import Final
 
 from tts.containers.crc import REVERSED, ogg_crc
+from tts.containers.flac import walk_flac
 
 PAGE: Final = struct.Struct("<4sBBqIIIB")
 
@@ -66,6 +67,32 @@ def with_unmarked_end(ogg: bytes, pages: int | None = None) -> bytes:
     *before, last = _pages(ogg)[:pages]
     number = int.from_bytes(last[18:22], "little")
     return b"".join(before) + _numbered(last[:5] + bytes([last[5] & ~4]) + last[6:], number)
+
+
+def with_time(ogg: bytes, factor: float) -> bytes:
+    """The same pages, each with a multiple of its time."""
+    pages = list[bytes]()
+    for page in _pages(ogg):
+        granule, number = (
+            struct.unpack_from("<q", page, 6)[0],
+            struct.unpack_from("<I", page, 18)[0],
+        )
+        time = struct.pack("<q", round(granule * factor) if granule > 0 else granule)
+        pages.append(_numbered(page[:6] + time + page[14:], number))
+    return b"".join(pages)
+
+
+def with_unknown_length(flac: bytes) -> bytes:
+    """As those write it who send while they encode."""
+    word = int.from_bytes(flac[18:26], "big") >> 36 << 36
+    return flac[:18] + word.to_bytes(8, "big") + flac[26:]
+
+
+def first_flac_frames(flac: bytes, part: float) -> bytes:
+    """Whole frames, up to about this part of the file."""
+    pieces = walk_flac(flac).pieces
+    end = max(piece.end for piece in pieces if piece.end <= len(flac) * part)
+    return flac[:end]
 
 
 def _pages(ogg: bytes) -> list[bytes]:

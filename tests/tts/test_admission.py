@@ -128,6 +128,13 @@ def packed_24(values: list[int]) -> bytes:
     return b"".join((value << 8).to_bytes(3, "little", signed=True) for value in values)
 
 
+LOUD = {
+    1: struct.pack("<2h", 400, -400),
+    3: struct.pack("<2f", 0.5, -0.5),
+    6: b"\xd5\x25",
+    7: b"\xff\x10",
+}
+"""Two samples that are heard, by the coding of WAV."""
 NEVER_HEARD = [value * 13 % 21 - 10 for value in range(999)]
 """Samples of 16 bits, 70 dB below the loudest."""
 
@@ -153,6 +160,21 @@ def test_every_coding_of_wav_may_be_silent(
     quiet, sound = ((part * (size // len(part) + 1))[:size] for part in (soft, loud))
     assert "silent" in refusal(wav(coding, bits, quiet), request())
     assert admit(Recording(audio=wav(coding, bits, sound)), request()).duration_ms == 3000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said", "text"), [(0.05, 600, SENTENCE), (90, 8000 * 2 * 45, "Hello")]
+)
+def test_a_wav_is_not_believed_how_long_it_lasts(seconds: float, said: int, text: str) -> None:
+    audio = bytearray(wav_of(tone(seconds), 8000))
+    struct.pack_into("<I", audio, 28, said)
+    assert "plausible" in refusal(bytes(audio), request(text))
+
+
+def test_a_wav_whose_samples_do_not_fill_its_blocks_is_refused() -> None:
+    audio = bytearray(wav_of(tone(90), 8000))
+    struct.pack_into("<H", audio, 32, 90)
+    assert "blocks" in refusal(bytes(audio), request("Hello"))
 
 
 @pytest.mark.parametrize(("coding", "bits"), [(0x1234, 16), (1, 12), (3, 16), (0x55, 16)])
@@ -318,11 +340,57 @@ class TestRealClips:
         short = pcm[: len(pcm) // 20 * 2]
         assert "plausible" in refusal(short, format_request("pcm", rate=rate))
 
+    @pytest.mark.parametrize("audio_format", ["opus", "vorbis"])
+    def test_ogg_that_says_to_be_shorter_than_it_is_is_refused(self, audio_format: str) -> None:
+        pcm, rate = spoken_by_espeak(SENTENCE)
+        audio = tagged.with_time(encoded(pcm * 20, rate, audio_format), 1 / 45)
+        assert "no whole audio/ogg" in refusal(audio, format_request(audio_format, "Hello"))
+
+    def test_flac_of_unknown_length_is_told_from_half_of_it_by_its_length(self) -> None:
+        audio = tagged.with_unknown_length(clip(TEXTS["en"], "flac"))
+        asked = format_request("flac", TEXTS["en"])
+        assert admit(Recording(audio=audio), asked).duration_ms
+        half = tagged.first_flac_frames(audio, 0.4)
+        assert "plausible" in refusal(half, asked)
+
     @pytest.mark.parametrize("given", FORMATS)
     @pytest.mark.parametrize("asked", FORMATS)
     def test_another_format_than_asked_for_is_refused(self, asked: str, given: str) -> None:
         if asked != given:
             assert refusal(clip(SENTENCE, given), format_request(asked))
+
+    @pytest.mark.parametrize(
+        ("asked", "given", "rate", "why"),
+        [
+            ("wav_44100", "wav", 8000, "8000 samples a second, not 44100"),
+            ("wav_44100", "wav", 44_100, ""),
+            ("mp3_44100_128", "mp3", 22_050, "22050 samples a second, not 44100"),
+            ("mp3_44100_128", "mp3", 44_100, ""),
+            ("flac_48000", "flac", 16_000, "16000 samples a second, not 48000"),
+            ("opus_24000", "opus", 22_050, ""),  # it has 48,000 always
+        ],
+    )
+    def test_a_rate_that_the_format_names_is_that_of_the_sound(
+        self, asked: str, given: str, rate: int, why: str
+    ) -> None:
+        audio = encoded(tone(1) * 8, rate, given)
+        judged = format_request(asked, "Good morning")
+        if why:
+            assert why in refusal(audio, judged)
+        else:
+            assert admit(Recording(audio=audio), judged).duration_ms
+
+    @pytest.mark.parametrize("asked", ["wav_8000", "wav_8000_ulaw", "wav_alaw", "wav_mulaw"])
+    @pytest.mark.parametrize(("coding", "bits"), [(1, 16), (3, 32), (6, 8), (7, 8)])
+    def test_a_coding_that_the_format_names_is_that_of_the_sound(
+        self, asked: str, coding: int, bits: int
+    ) -> None:
+        audio = wav(coding, bits, LOUD[coding] * 16_000)
+        named = {"wav_8000_ulaw": {7}, "wav_alaw": {6}, "wav_mulaw": {7}}.get(asked, {1, 3})
+        if coding in named:
+            assert admit(Recording(audio=audio), format_request(asked)).duration_ms == 4000
+        else:
+            assert "the answer is" in refusal(audio, format_request(asked))
 
     def test_vorbis_is_not_opus(self) -> None:
         audio = clip(SENTENCE, "vorbis")

@@ -109,6 +109,7 @@ def test_options_come_as_json_from_the_environment(monkeypatch: pytest.MonkeyPat
         ({"enabled": "perhaps"}, "TTS_ENABLED"),
         ({"api_key": 7}, "TTS_API_KEY"),
         ({"base_url": "ftp://server"}, "TTS_BASE_URL"),
+        ({"base_url": "https://user:hidden@server/v1"}, "TTS_BASE_URL: must not hold a password"),
         ({"proxy": "socks5://user:password@server"}, "TTS_PROXY"),
     ],
 )
@@ -126,6 +127,13 @@ def test_an_unknown_setting_is_named_with_the_nearest(settings: Any) -> None:
     settings.TTS = {"VOICES": "nova"}
     with pytest.raises(ImproperlyConfigured, match=r"VOICES.*'VOICE'"):
         TTSConfig.load()
+
+
+def test_a_password_in_an_address_is_not_shown_by_its_refusal() -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        TTSConfig(base_url="https://user:hidden@server/v1")
+    assert "hidden" not in str(caught.value)
+    assert TTSConfig(base_url="https://server/v1/@me?to=a@b").base_url
 
 
 def test_the_key_is_never_shown() -> None:

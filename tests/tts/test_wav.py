@@ -32,6 +32,13 @@ def test_what_is_written_is_read() -> None:
     assert read_wav(wav_of(PCM * 2000, 16000)).duration_ms == 1000
 
 
+def test_the_length_is_that_of_the_samples_whatever_the_bytes_a_second_are_said_to_be() -> None:
+    for said in (1, 600, 16_000 * 40):
+        audio = bytearray(wav_of(PCM * 1000, 8000))
+        struct.pack_into("<I", audio, 28, said)
+        assert read_wav(bytes(audio)).duration_ms == 1000
+
+
 def test_other_chunks_are_stepped_over() -> None:
     audio = riff((b"LIST", b"odd"), (b"fmt ", fmt()), (b"data", PCM), (b"id3 ", b"tag"))
     assert read_wav(audio).data == PCM

@@ -24,13 +24,15 @@ class Walked(NamedTuple):
 
     duration_ms: int | None = None
     codec: str = ""
-    """Where the container may hold several: opus or vorbis."""
+    """Where the container may hold several: opus or vorbis; ulaw, alaw or linear."""
     silent: bool | None = None
     """None: the sound lies coded, only decoding shows it."""
     end_is_marked: bool = True
     """False: what is there is whole, but more may have been meant to follow."""
     pieces: tuple[Piece, ...] = ()
     """All of the coded sound, in order, and nothing else that the file holds."""
+    rate: int | None = None
+    """Samples a second; None where those of the sound may be others than its container's."""
 
 
 class Pieces:

@@ -53,7 +53,9 @@ def walk_flac(audio: bytes) -> Walked:
     samples = _frames(audio, at, pieces)
     if info.total and samples < info.total:
         raise BadContainer(f"cut: {samples} of {info.total} samples")
-    return Walked(round(samples * 1000 / info.rate), pieces=tuple(pieces.found))
+    duration_ms, known = round(samples * 1000 / info.rate), bool(info.total)
+    found = tuple(pieces.found)
+    return Walked(duration_ms, end_is_marked=known, pieces=found, rate=info.rate)
 
 
 def _metadata(audio: bytes) -> tuple[Info, int]:

@@ -45,7 +45,7 @@ def walk_mp3(audio: bytes) -> Walked:
     if said and frames < said - 1:
         raise BadContainer(f"cut: {frames} of {said} frames")
     duration_ms = round(frames * first.samples * 1000 / first.rate)
-    return Walked(duration_ms, pieces=tuple(pieces.found))
+    return Walked(duration_ms, pieces=tuple(pieces.found), rate=first.rate)
 
 
 def _count_frames(audio: bytes, at: int, first: Frame, pieces: Pieces) -> int:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import accumulate, compress
+from operator import and_
 from typing import Final, NamedTuple
 
+from tts.containers import opus
 from tts.containers.base import BadContainer, Piece, Pieces, Walked
 from tts.containers.crc import REVERSED, ogg_crc
 from tts.containers.ogg_head import Head
@@ -18,13 +21,22 @@ CONTINUED: Final = 1
 FIRST: Final = 2
 LAST: Final = 4
 NO_GRANULE: Final = -1
-OPUS_RATE: Final = 48_000
+LONGER: Final = (0.3, 0.1)
+"""Seconds, and the part, by which the packets of a stream may last longer than it says: the greater
+of both. The last packet is filled up, and begins and ends may be cut off."""
 
 FREE_PAGES: Final = 1000
 LEAST_PAGE: Final = 64
 """Bytes of an average page behind those: 20 ms of speech take more. Bounds the walk."""
+FREE_SEGMENTS: Final = 1000
+LEAST_SEGMENT: Final = 3
+"""The same of a packet's segments: most of a sound has more than a byte in each."""
 
 _HEADER: Final = struct.Struct("<4sBBqIIIB")
+_ENDS: Final = b"\1" * 255 + b"\0"
+"""Does a segment of that length end a packet?"""
+_HOLDS: Final = b"\0" + b"\1" * 255
+"""Does it hold anything?"""
 
 
 class Page(NamedTuple):
@@ -61,6 +73,7 @@ class Stream:
         self._serial = page.serial
         self._number: int = page.number
         self._granule: int = 0
+        self._ticks: int = 0
         self._page = page
         self.ended = bool(page.flags & LAST)
 
@@ -80,12 +93,15 @@ class Stream:
             raise BadContainer("its last packet is cut")
         self._page = page
         self._take(page)
+        if self.ended:
+            self._refuse_longer()
 
     def stop(self) -> None:
         """No page follows, and none said so. Raises BadContainer where a part is missing."""
         if self._page.open or not (self._head.is_whole and self._granule > self._skip):
             raise BadContainer("cut: its last page is missing")
         self._pieces.cut(self._page.end)
+        self._refuse_longer()
 
     def _take(self, page: Page) -> None:
         """Of its head, or of its sound."""
@@ -97,8 +113,16 @@ class Stream:
             return
         if self.codec == "vorbis":
             _refuse_headers(self._audio, page)
+        else:
+            self._ticks += opus.ticks(self._audio, _packets(page))
         if self.ended or self._granule >= self.rate * (len(pieces.found) + 1):
             pieces.cut(page.end)
+
+    def _refuse_longer(self) -> None:
+        """Nothing below counts its packets: its pieces too are cut by what it says."""
+        told, least, part = self._ticks / self.rate, *LONGER
+        if told > self.seconds + max(least, part * self.seconds):
+            raise BadContainer(f"its sound goes on behind the {self.seconds:.2f} s that it says")
 
     @property
     def pieces(self) -> list[Piece]:
@@ -133,21 +157,26 @@ def walk_ogg(audio: bytes) -> Walked:
 
 def _refuse_headers(audio: bytes, page: Page) -> None:
     """A decoder would read them again, comments and all; packets of sound are even."""
-    at, begins = page.begin, not page.flags & CONTINUED
-    for size in page.lacing:
-        if begins and size and audio[at] & 1:
-            raise BadContainer("a header lies within its sound")
-        begins = size < 255
-        at += size
+    if any(audio[at] & 1 for at in _packets(page)):
+        raise BadContainer("a header lies within its sound")
+
+
+def _packets(page: Page) -> Iterator[int]:
+    """Where those begin that begin in this page; without a step of ours for each."""
+    before = (b"\xff" if page.flags & CONTINUED else b"\0") + page.lacing
+    begins = map(and_, before.translate(_ENDS), page.lacing.translate(_HOLDS))
+    return compress(accumulate(page.lacing, initial=page.begin), begins)
 
 
 def _pages(audio: bytes) -> Iterator[Page]:
     mirrored = audio.translate(REVERSED)
     at, left = 0, FREE_PAGES + len(audio) // LEAST_PAGE
+    segments = FREE_SEGMENTS + len(audio) // LEAST_SEGMENT
     while at < len(audio):
-        if (left := left - 1) < 0:
-            raise BadContainer("its pages hold next to nothing")
         page = _page(audio, at)
+        left, segments = left - 1, segments - len(page.lacing)
+        if left < 0 or segments < 0:
+            raise BadContainer("its pages hold next to nothing")
         crc = int.from_bytes(mirrored[at + 22 : at + 26], "big")
         if ogg_crc(mirrored, at, page.end) != crc:
             raise BadContainer(f"the page at byte {at} fails its checksum")
@@ -176,7 +205,7 @@ def _page(audio: bytes, at: int) -> Page:
 def _identified(packet: bytes) -> tuple[str, int, int]:
     """Codec, ticks a second and ticks to skip, told by a stream's first packet."""
     if packet[:8] == b"OpusHead" and len(packet) >= 19:
-        return "opus", OPUS_RATE, int.from_bytes(packet[10:12], "little")
+        return "opus", opus.RATE, int.from_bytes(packet[10:12], "little")
     if packet[:7] == b"\x01vorbis" and len(packet) >= 30:
         rate = int.from_bytes(packet[12:16], "little")
         if rate:

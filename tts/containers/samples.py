@@ -17,6 +17,8 @@ FULL_SCALE: Final = {"B": 2**8, "h": 2**16, "i": 2**32, "q": 2**64, "f": 2.0, "d
 
 ULAW: Final = "ulaw"
 ALAW: Final = "alaw"
+LINEAR: Final = "linear"
+"""Whole numbers or floats, by no law."""
 
 
 def walk_pcm(audio: bytes, rate: int | None) -> Walked:

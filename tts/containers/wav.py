@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from tts.containers.base import BadContainer, Walked
-from tts.containers.samples import ALAW, ULAW, is_silent, is_silent_24, is_silent_law
+from tts.containers.samples import ALAW, LINEAR, ULAW, is_silent, is_silent_24, is_silent_law
 from tts.wav import PCM, BadWav, read_wav
 
 FLOAT: Final = 3
@@ -25,6 +25,7 @@ SILENT: Final[dict[tuple[int, int], Callable[[bytes], bool]]] = {
     (ULAW_CODING, 8): partial(is_silent_law, law=ULAW),
 }
 """Whether samples are silent, by their coding and bits. What is not here is no sound to us."""
+LAWS: Final = {ALAW_CODING: ALAW, ULAW_CODING: ULAW}
 
 
 def walk_wav(audio: bytes) -> Walked:
@@ -36,4 +37,7 @@ def walk_wav(audio: bytes) -> Walked:
     silent = SILENT.get((wav.coding, wav.bits))
     if silent is None:
         raise BadContainer(f"its coding {wav.coding:#06x} of {wav.bits} bits is not known")
-    return Walked(wav.duration_ms, silent=silent(wav.data))
+    if wav.block * 8 != wav.channels * wav.bits:
+        raise BadContainer(f"its blocks of {wav.block} bytes are not those of its samples")
+    codec = LAWS.get(wav.coding, LINEAR)
+    return Walked(wav.duration_ms, codec, silent=silent(wav.data), rate=wav.sample_rate)

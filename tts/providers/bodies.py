@@ -65,7 +65,7 @@ def chunks(response: requests.Response) -> Iterator[bytes]:
 
 
 def _refuse_unfit(response: requests.Response, limit: int) -> None:
-    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+    if response.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
         raise Unfit("the answer is compressed, although it was asked for as it is")
     length = HttpAnswer(200, response.headers, b"").number("Content-Length")
     if length is not None and length > limit:

@@ -110,3 +110,16 @@ def test_the_checksum_is_that_of_other_writers() -> None:
     audio[-1] ^= 1
     with pytest.raises(BadContainer, match="fails its checksum"):
         walk_ogg(bytes(audio))
+
+
+@pytest.mark.parametrize(("size", "refused"), [(1, True), (4, False)])
+def test_packets_of_next_to_nothing_are_refused(size: int, refused: bool) -> None:
+    """Each costs time: a mebibyte of them half a million steps."""
+    lacing = bytes([size]) * 255
+    pages = (page(n, 0, bytes(255 * size), n * 122_400, lacing=lacing) for n in range(2, 50))
+    audio = page(0, FIRST, HEAD) + page(1, 0, b"tags") + b"".join(pages)
+    if refused:
+        with pytest.raises(BadContainer, match="next to nothing"):
+            walk_ogg(audio)
+    else:
+        assert walk_ogg(audio).duration_ms

@@ -151,6 +151,12 @@ def test_a_line_that_was_closed_meanwhile_is_replaced(wire: Wire, server: Server
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("coding", ["", "  ", "identity", "Identity"])
+def test_a_coding_that_is_none_is_none(wire: Wire, server: Server, coding: str) -> None:
+    server.behave = Reply(body=b"sound", headers={"Content-Encoding": coding})
+    assert send(wire, server).body == b"sound"
+
+
 def test_what_follows_an_answer_is_not_the_next_answer(wire: Wire, server: Server) -> None:
     def too_much(line: socket.socket, heard: Heard) -> bool:
         line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")

@@ -88,7 +88,7 @@ def _attempt(call: _Call, number: int) -> Recording:
     try:
         recording = call.ask(call.request, call.deadline)
         billed = recording.billed_units
-        return admit(recording, call.request)
+        return admit(recording, call.provider.promised(call.request))
     except Exception as error:
         failure = error
         raise

@@ -64,6 +64,11 @@ class StandInProvider(Base):
         """Whatever stands behind the codec."""
         return audio_format.partition("_")[0] in self.formats
 
+    def promised(self, request: SpeechRequest) -> SpeechRequest:
+        """The codec: of the details behind it the sound is free."""
+        codec = (request.audio_format or "").partition("_")[0]
+        return request.completed(audio_format=codec)
+
     def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
         """Any option, whatever its name."""
         return {**self.config.options, **request.options}

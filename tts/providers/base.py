@@ -119,6 +119,10 @@ class Provider(ABC):
         """What a voice of the account's own is called in a request, by its id."""
         return voice_id
 
+    def promised(self, request: SpeechRequest) -> SpeechRequest:
+        """The request as far as its sound is held to it."""
+        return request
+
     # First step
 
     def complete(self, request: SpeechRequest) -> SpeechRequest:

@@ -51,11 +51,14 @@ class Pulse:
 
     def every(self, seconds: float, work: Work) -> None:
         """Call a bound method each `seconds`. Starts nothing: see `ensure`."""
-        self._beats.append(_Beat(weakref.WeakMethod(work), seconds, time.monotonic() + seconds))
+        beat = _Beat(weakref.WeakMethod(work), seconds, time.monotonic() + seconds)
+        with self._lock:  # a list that another thread makes anew meanwhile would lack it
+            self._beats = [*self._beats, beat]
 
     def forget(self, work: Work) -> None:
         """Call a method of `every` no more."""
-        self._beats = [beat for beat in self._beats if beat.work() != work]
+        with self._lock:
+            self._beats = [beat for beat in self._beats if beat.work() != work]
 
     def soon(self, work: Work) -> None:
         """Call a method of `every` at once, and not only when its time has come."""
@@ -118,7 +121,8 @@ class Pulse:
     def _do(self, beat: _Beat) -> None:
         work = beat.work()
         if work is None:
-            self._beats = [other for other in self._beats if other is not beat]
+            with self._lock:
+                self._beats = [other for other in self._beats if other is not beat]
             return
         try:
             if (wanted := work()) is not None:

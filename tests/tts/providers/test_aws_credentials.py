@@ -173,12 +173,14 @@ def test_a_missing_token_is_a_wrong_key(sts: Server, tmp_path: Path) -> None:
 
 
 def test_a_child_looks_for_itself(sts: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_credentials, "READ_SECONDS", 1)
+    monkeypatch.setattr(aws_credentials, "READ_SECONDS", 3)
     monkeypatch.setattr(aws_credentials, "ATTEMPTS", 1)
     sts.next.append(misbehaving.silence(lambda: sts))
     credentials = Credentials("polly", None)
     with pytest.raises(ProviderTimeout):
         find(credentials, 0.2)
+    while not sts.heard:  # the silence is for the first
+        time.sleep(0.01)
     [former] = searches()
     credentials.after_fork()
     assert find(credentials).token == SESSION

@@ -123,7 +123,7 @@ _loader: Final = _Loader()
 def earlier_config(base: Any) -> Any:
     """A TTSConfig that takes the earlier arguments as well as those of `base`, today's."""
 
-    class TTSConfig(base):  # type: ignore[misc]  # known at run time
+    class TTSConfig(base):  # type: ignore[misc]  # mypy takes no class for a base that is a parameter
         """Given over settings over environment; the earlier defaults with ElevenLabs alone.
 
         `volume` (0 to 1) and `cache_size` are kept for those who read them and change

@@ -250,7 +250,7 @@ class TestEspeakProvider(ProviderContract):
         other.join(30)
         assert self.speak(espeak, request).audio
 
-    # By chance: twice in a hundred runs of all tests it stood still for a minute.
+    # By chance: twice, in runs of all tests, it stood still for a minute. Not understood.
     @pytest.mark.chaos
     @pytest.mark.parametrize("code", [FORKS, CUT], ids=["between clips", "in the middle of one"])
     def test_children_of_a_process_that_is_speaking_can_speak(self, code: str) -> None:

@@ -104,14 +104,18 @@ class Following:
             self._turn.release()
 
     def _read(self) -> None:
+        """What was removed since the reading began may not have been heard: trust runs from then,
+        also where the process stood still in between.
+        """
         self._begun += 1
+        began = self._clock()
         self.owing.settle(heard=False)
         heard = [self.listener.hear_ledger(), self._hear_stream()]
         self.owing.settle(heard=True)
         self.owing.tell_replaced()
         self.listener.begin()
         if any(heard):
-            self._heard_at = self._clock()
+            self._heard_at = began
             self._trust_until(self._heard_at + TRUST_MS)
         else:
             self._trust_until(self._heard_at + self._blind_ms)

@@ -71,6 +71,24 @@ def test_who_was_refused_memory_a_moment_ago_asks_it_again(new_cache: NewCache) 
 
 
 @ON_SQLITE
+def test_memory_is_trusted_from_the_beginning_of_a_reading(
+    new_cache: NewCache, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stands still in the middle of it has not heard what is removed meanwhile."""
+    following = new_cache("sqlite").ladder.following
+    hear_ledger = following.listener.hear_ledger
+
+    def stand_still() -> bool:
+        heard = hear_ledger()
+        clock.now += 2_000
+        return heard
+
+    monkeypatch.setattr(following.listener, "hear_ledger", stand_still)
+    following.now()
+    assert not following.trusted
+
+
+@ON_SQLITE
 def test_while_another_reads_too_long_memory_serves_as_if_blind(new_cache: NewCache) -> None:
     cache = new_cache("sqlite")
     cache.put("Hello", b"sound")

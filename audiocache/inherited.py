@@ -32,7 +32,7 @@ _lost: Final[set[str]] = set()
 """Aliases whose file this process must not touch."""
 _kept: Final[list[object]] = []
 """What a child got from its parent: never used, and never closed by the garbage collector."""
-_gate: Final = ForkGate()
+gate: Final = ForkGate()
 
 
 def keep_apart(alias: str) -> None:
@@ -47,7 +47,7 @@ def in_use(wrapper: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     """
     if wrapper.alias in _lost:
         raise TierUnavailable("its file was open in a transaction when this process was forked")
-    return _gate if wrapper.vendor == "sqlite" else nullcontext()
+    return gate if wrapper.vendor == "sqlite" else nullcontext()
 
 
 def _note(connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -60,7 +60,7 @@ def _note(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 def _statement(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
-    with _gate:
+    with gate:
         return execute(sql, params, many, context)
 
 
@@ -98,9 +98,9 @@ def _in_memory(wrapper: BaseDatabaseWrapper) -> bool:
 
 def close_files() -> None:
     """Before a fork, in the parent, which opens a file again in a millisecond."""
-    _gate.shut()
+    gate.shut()
     for wrapper in _open_files():
-        if not (wrapper.in_atomic_block or _gate.holds(_thread_of(wrapper))):
+        if not (wrapper.in_atomic_block or gate.holds(_thread_of(wrapper))):
             # Not the wrapper's own `close`: that is for its own thread, and for no event loop.
             raw, wrapper.connection = wrapper.connection, None
             raw.close()
@@ -110,12 +110,12 @@ def close_files() -> None:
 def go_on() -> None:
     """After a fork, in the parent."""
     _left_open.pop(get_ident(), None)
-    _gate.open()
+    gate.open()
 
 
 def forget() -> None:
     """In the child: with the wrapper goes what it knows of the parent's transaction."""
-    _gate.open_in_child()
+    gate.open_in_child()
     left_open = _left_open.get(get_ident()) or _open_files()
     _left_open.clear()
     _lost.update(wrapper.alias for wrapper in left_open)

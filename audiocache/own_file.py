@@ -63,6 +63,11 @@ def prepare(connection: BaseDatabaseWrapper, limits: Limits | None = None) -> No
         _lock.release()
 
 
+def is_ready(alias: str) -> bool:
+    """Was it made ready, and no file lost since?"""
+    return alias in _ready and not _lost
+
+
 def unprepare(alias: str) -> None:
     """Look again at the next use: the file is gone, or another one lies in its place."""
     _ready.discard(alias)

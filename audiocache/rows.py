@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from operator import itemgetter
+from types import NoneType
 from typing import Any, Final
 
 from xxhash import xxh3_64_intdigest
@@ -28,17 +28,17 @@ WRITTEN: Final[tuple[str, ...]] = (*READ, *LABELS, "size", "used")
 _TAGS, _AUDIO = _STORED.index("tags"), _STORED.index("audio")
 _SCHEMA, _CHECKSUM = READ.index("schema_version"), READ.index("checksum")
 
-_TEXTS: Final = itemgetter(
-    *map(
-        READ.index,
-        ("key", "namespace", "text_digest", "variant", "content_type", "source_key",
-         "transcoded_from", "timings"),
-    )
-)  # fmt: skip
-_TEXT, _VARIANT = READ.index("text"), READ.index("variant")
-_CREATED = READ.index("created")
-_ENDS: Final = itemgetter(READ.index("expires"), READ.index("keep_until"))
-_AMOUNTS: Final = itemgetter(*map(READ.index, ("duration_ms", "cost", "billed_units")))
+_TEXT, _NUMBER, _SOUND = frozenset({str}), frozenset({int}), frozenset({bytes, memoryview})
+_KINDS: Final = {
+    **dict.fromkeys(READ, _TEXT),
+    **dict.fromkeys(("created", "expires", "keep_until", "schema_version", "checksum"), _NUMBER),
+    **dict.fromkeys(("duration_ms", "cost", "billed_units"), _NUMBER | {NoneType}),
+    "text": _TEXT | {NoneType},
+    "audio": _SOUND,
+}
+"""What a column may hold: SQLite lets any value into any of them."""
+_VARIANT, _CREATED = READ.index("variant"), READ.index("created")
+_EXPIRES, _KEEP_UNTIL = READ.index("expires"), READ.index("keep_until")
 
 MAX_LABEL: Final = 200
 """Characters: three of them fit into PostgreSQL's index row, whatever the script."""
@@ -46,44 +46,30 @@ MAX_LABEL: Final = 200
 
 def entry_in(row: Sequence[Any], tier: str) -> AudioEntry:
     """The entry in a row of READ. Raises CorruptEntry or NewerSchema."""
-    if type(row[_SCHEMA]) is not int:
-        raise CorruptEntry("the schema is no number")
-    if row[_SCHEMA] > SCHEMA_VERSION or row[_AUDIO] is None:
-        raise NewerSchema(f"row schema {row[_SCHEMA]}, audio elsewhere: {row[_AUDIO] is None}")
-    # SQLite lets any value into any column.
-    audio = bytes(row[_AUDIO]) if isinstance(row[_AUDIO], bytes | memoryview) else b""
-    if checksum(audio) != row[_CHECKSUM]:
+    schema, audio = row[_SCHEMA], row[_AUDIO]
+    if type(schema) is int and (schema > SCHEMA_VERSION or audio is None):
+        raise NewerSchema(f"row schema {schema}, audio elsewhere: {audio is None}")
+    _check_kinds(*map(type, row))
+    sound = audio if type(audio) is bytes else bytes(audio)
+    if checksum(sound) != row[_CHECKSUM]:
         raise CorruptEntry("the audio fails its checksum")
-    _check_kinds(row)
-    found = (*row[:_TAGS], _tags_in(row[_TAGS]), audio, tier, False, False, False)
-    return AudioEntry._make(found)
-
-
-def _check_kinds(row: Sequence[Any]) -> None:
-    """Each column holds what belongs there. Raises CorruptEntry, without the value."""
-    if not _are_texts((*_TEXTS(row), "" if row[_TEXT] is None else row[_TEXT])):
-        raise CorruptEntry("a text is none")
-    if not _is_instant(row[_CREATED]) or not all(map(_is_end, _ENDS(row))):
+    if not (0 <= row[_CREATED] <= LATEST and _is_end(row[_EXPIRES]) and _is_end(row[_KEEP_UNTIL])):
         raise CorruptEntry("an instant is none")
-    if not all(amount is None or type(amount) is int for amount in _AMOUNTS(row)):
-        raise CorruptEntry("an amount is no number")
     _check_variant(row[_VARIANT])
+    tags = _tags_in(row[_TAGS]) if row[_TAGS] else ()
+    return AudioEntry._make((*row[:_TAGS], tags, sound, tier, False, False, False))
 
 
-def _are_texts(values: Iterable[Any]) -> bool:
-    try:
-        together = "".join(values)
-        return together.isascii() or bool(together.encode())
-    except (TypeError, UnicodeEncodeError):  # surrogates stand for bytes that were no UTF-8
-        return False
+@lru_cache(maxsize=128)
+def _check_kinds(*kinds: type) -> None:
+    """Of the columns of READ, once for each combination. Raises CorruptEntry, without a value."""
+    for name, kind in zip(READ, kinds, strict=True):
+        if kind not in _KINDS[name]:
+            raise CorruptEntry(f"{name} holds another kind of value")
 
 
-def _is_instant(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= LATEST
-
-
-def _is_end(value: Any) -> bool:
-    return _is_instant(value) or value == NEVER
+def _is_end(value: int) -> bool:
+    return 0 <= value <= LATEST or value == NEVER
 
 
 def _parameters_in(variant: str) -> dict[str, Any]:
@@ -103,12 +89,13 @@ def _check_variant(variant: str) -> None:
     _parameters_in(variant)
 
 
-def _tags_in(value: Any) -> tuple[str, ...]:
+def _tags_in(value: str) -> tuple[str, ...]:
     try:
-        tags = json.loads(value) if value else []
-    except (TypeError, ValueError):
+        tags = json.loads(value)
+        "".join(tags).encode()
+    except (TypeError, ValueError):  # a lone surrogate's error is one of these
         tags = None
-    if not isinstance(tags, list) or not _are_texts(tags):
+    if not isinstance(tags, list):
         raise CorruptEntry("the tags are no list of texts in JSON")
     return tuple(tags)
 

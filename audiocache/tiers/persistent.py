@@ -47,6 +47,7 @@ class PersistentTier(Tier):
         self._database = OwnConnection(alias, Limits(max_entries, max_bytes))
         self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
+        self._one = self._sql.entries(1)
         self.leases = leases_on(self._database)
         self._counting = Counting(self._database, self._sql)
         self._room = Room(self._database, self._sql, max_entries, max_bytes)
@@ -71,32 +72,35 @@ class PersistentTier(Tier):
     def get_many(self, keys: Collection[str]) -> dict[str, AudioEntry]:
         """The entries that are there, verified; a bad row is counted and deleted."""
         found: dict[str, AudioEntry] = {}
-        corrupt: list[str] = []
         for batch in batches(keys):
-            for row in self._database.query(self._sql.entries(len(batch)), batch):
-                self._read(row, found, corrupt)
-        if corrupt:
-            self.remove_many(corrupt)
+            for row in self._database.read(self._sql.entries(len(batch)), batch):
+                if entry := self._entry_in(row):
+                    found[entry.key] = entry
         return found
 
-    def _read(self, row: Sequence[Any], found: dict[str, AudioEntry], corrupt: list[str]) -> None:
+    def get(self, key: str) -> AudioEntry | None:
+        """See `get_many`, whose lists and batches cost as much as a small look-up."""
+        rows = self._database.read(self._one, (key,))
+        return self._entry_in(rows[0]) if rows else None
+
+    def _entry_in(self, row: Sequence[Any]) -> AudioEntry | None:
         try:
             entry = entry_in(row, PERSISTENT)
         except NewerSchema:
             self.counts["newer_schema"] += 1
         except CorruptEntry:
             self.counts["corrupt"] += 1
-            corrupt.append(row[0])
+            self.remove_many(row[:1])
         else:
-            if entry.keep_until > self._clock():
-                found[entry.key] = entry
+            return entry if entry.keep_until > self._clock() else None
+        return None
 
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
         """The keys that are fresh at `now`; reads no audio."""
         return {
             key
             for batch in batches(keys)
-            for (key,) in self._database.query(self._sql.fresh(len(batch)), [now, *batch])
+            for (key,) in self._database.read(self._sql.fresh(len(batch)), [now, *batch])
         }
 
     # Writing

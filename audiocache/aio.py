@@ -47,7 +47,7 @@ class AsyncVerbs(CreatingVerbs):
         """See `get`."""
         clip = self._memo.clip(text, namespace, variant)
         # Here, too: awaiting another coroutine costs a quarter of a hit in memory.
-        entry = self.ladder.at_hand(clip) or await self._afind_below(clip)
+        entry = self.at_hand(clip) or await self._afind_below(clip)
         return None if entry is None else entry.audio
 
     async def aget_entry(
@@ -118,7 +118,7 @@ class AsyncVerbs(CreatingVerbs):
 
     async def afind(self, clip: Clip) -> AudioEntry | None:
         """See `find`."""
-        return self.ladder.at_hand(clip) or await self._afind_below(clip)
+        return self.at_hand(clip) or await self._afind_below(clip)
 
     async def _afind_below(self, clip: Clip) -> AudioEntry | None:
         return await self._off(lambda: self.find_below(clip))

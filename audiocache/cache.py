@@ -59,6 +59,7 @@ class MultiTierAudioCache(StaleVerbs):
         self.executor = executor or Workers("audiocache-lookup")
         blind_ms = int(self.config.max_blind_seconds * 1000)
         self.ladder = Ladder(built, self.recorder, self.executor, clock, blind_ms=blind_ms)
+        self.at_hand = self.ladder.at_hand
         # Apart: slow makings must not keep look-ups from their threads.
         self.makers = Lanes("audiocache-making", executor)
         self._clock = clock
@@ -74,7 +75,7 @@ class MultiTierAudioCache(StaleVerbs):
 
     def find(self, clip: Clip) -> AudioEntry | None:
         """The fresh entry of a clip, or None; counted in each tier that was asked."""
-        return self.ladder.at_hand(clip) or self.find_below(clip)
+        return self.at_hand(clip) or self.find_below(clip)
 
     def find_below(self, clip: Clip) -> AudioEntry | None:
         """The fresh entry from the tiers that may block."""
@@ -113,7 +114,7 @@ class MultiTierAudioCache(StaleVerbs):
     def sort_by_hand(self, clips: Iterable[Clip]) -> tuple[dict[str, AudioEntry], list[Clip]]:
         """The fresh entries in memory by key, and the clips that are not there."""
         asked = {clip.key: clip for clip in clips}
-        found = {key: entry for key, clip in asked.items() if (entry := self.ladder.at_hand(clip))}
+        found = {key: entry for key, clip in asked.items() if (entry := self.at_hand(clip))}
         return found, [clip for key, clip in asked.items() if key not in found]
 
     def find_many_below(self, missing: Sequence[Clip]) -> dict[str, AudioEntry]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
-from time import time
 
+from audiocache.at_hand import reader
 from audiocache.clock import Clock, now_ms
 from audiocache.entries import AudioEntry, Clip
 from audiocache.following import READINGS, Following
@@ -36,15 +36,18 @@ class Ladder(Storing):
     ) -> None:
         self.rungs = [Rung(tier, recorder, executor) for tier in tiers]
         self._clock = clock
-        self._on_system_clock = clock is now_ms
         self._inline = len(list(takewhile(lambda rung: rung.tier.inline, self.rungs)))
         self.all_inline = self._inline == len(self.rungs)
-        self._near = [(rung.tier, rung.count.counts) for rung in self.rungs[: self._inline]]
         self.removals = Removals()
         self._filling = RenewedLock()
         self.touches = Touches()
         self.trusted_until = 0
-        """The one thing that a hit in memory looks at: until when (ms) it has heard enough."""
+        """See `at_hand.Trust`."""
+        near = self.rungs[: self._inline]
+        self.at_hand = reader(near, self, self.touches, clock)
+        """A fresh entry from the tiers that answer at once. A miss where they may not be trusted:
+        `below` puts that right.
+        """
         self.following = Following(
             self.rungs, self.removals, self._filling, clock, blind_ms, self._trust
         )
@@ -53,27 +56,6 @@ class Ladder(Storing):
         self.trusted_until = until
 
     # Down
-
-    def at_hand(self, clip: Clip) -> AudioEntry | None:
-        """A fresh entry from the tiers that answer at once, counted.
-
-        Where they may not be trusted it is a miss: `below` puts that right.
-        """
-        for tier, counts in self._near:
-            entry = tier.get(clip.key)
-            if entry is not None and (
-                # Without a call of Python's: that costs as much as the look-up.
-                entry.expires
-                > (time() * 1000 if self._on_system_clock else self._clock())
-                < self.trusted_until
-            ):
-                counts[HITS] += 1
-                self.touches.add(clip.key)
-                if clip.legacy_key is not None:
-                    self.touches.add(clip.legacy_key)
-                return entry
-            counts[MISSES] += 1
-        return None
 
     def below(self, clip: Clip) -> AudioEntry | None:
         """A fresh entry from the tiers under those of `at_hand`, counted and back-filled."""

@@ -34,6 +34,12 @@ class _Beat:
     work: weakref.WeakMethod[Work]
     seconds: float
     due: float
+    """Written by who does the work, and by nobody else: what others write could be lost."""
+    asked: bool = False
+    """Somebody wants it at once. Set by whoever that is, and taken back before the work begins."""
+
+    def when(self) -> float:
+        return 0.0 if self.asked else self.due
 
 
 class Pulse:
@@ -64,7 +70,7 @@ class Pulse:
         """Call a method of `every` at once, and not only when its time has come."""
         for beat in self._beats:
             if beat.work() == work:
-                beat.due = 0.0
+                beat.asked = True
         self._wake.set()
 
     def is_here(self) -> bool:
@@ -109,14 +115,13 @@ class Pulse:
             if wake.wait(self._pause()):
                 wake.clear()
             now = time.monotonic()
-            for beat in [beat for beat in self._beats if beat.due <= now]:
+            for beat in [beat for beat in self._beats if beat.when() <= now]:
                 if self.is_here():  # stopped meanwhile
-                    beat.due = now + beat.seconds
                     self._do(beat)
 
     def _pause(self) -> float:
         now = time.monotonic()
-        return max(0.0, min((beat.due for beat in self._beats), default=now + 1) - now)
+        return max(0.0, min((beat.when() for beat in self._beats), default=now + 1) - now)
 
     def _do(self, beat: _Beat) -> None:
         work = beat.work()
@@ -124,10 +129,11 @@ class Pulse:
             with self._lock:
                 self._beats = [other for other in self._beats if other is not beat]
             return
+        beat.asked = False  # who asks from now on wants it once more
+        beat.due = time.monotonic() + beat.seconds
         try:
             if (wanted := work()) is not None:
-                # Not later than somebody asked for with `soon` in the meantime.
-                beat.due = min(beat.due, time.monotonic() + wanted)
+                beat.due = time.monotonic() + wanted
         except Exception:
             # The thread must outlive one bad beat: nobody would start it for the others.
             beat.due = min(beat.due, time.monotonic() + FAILED_SECONDS)

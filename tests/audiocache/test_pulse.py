@@ -145,6 +145,31 @@ def test_work_that_is_wanted_while_it_runs_is_done_again(pulse: Pulse) -> None:
     assert again.wait(10)
 
 
+def test_work_that_is_wanted_while_its_next_time_is_reckoned_is_done_again(pulse: Pulse) -> None:
+    again = threading.Event()
+
+    class Asking(float):
+        """Somebody asks at the very instant at which the answer is added to the time."""
+
+        def __radd__(self, now: float) -> float:
+            pulse.soon(poll.beat)
+            return now + float(self)
+
+    class Poll:
+        answers: Iterator[float] = iter([Asking(3600)])
+
+        def beat(self) -> float:
+            if (answer := next(self.answers, None)) is None:
+                again.set()
+            return answer or 3600.0
+
+    poll = Poll()
+    pulse.every(3600, poll.beat)
+    pulse.ensure()
+    pulse.soon(poll.beat)
+    assert again.wait(10)
+
+
 def test_work_that_failed_is_tried_again_soon(
     pulse: Pulse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,25 @@ from django.utils.translation import gettext_lazy as _
 from audiocache.cache_model import CacheManager, CacheModel
 from audiocache.clock import now_ms
 from audiocache.entries import NEVER
+from audiocache.ledger_models import Account, CallLatency, Charge, Purchase, Spent
 from audiocache.rows import SCHEMA_VERSION
+
+__all__ = [
+    "Account",
+    "AudioCacheEntry",
+    "CallLatency",
+    "Charge",
+    "Count",
+    "EntryQuerySet",
+    "Lease",
+    "Purchase",
+    "RefusedClip",
+    "Removal",
+    "Spent",
+    "State",
+    "Tag",
+    "Total",
+]
 
 
 class EntryQuerySet(models.QuerySet["AudioCacheEntry"]):

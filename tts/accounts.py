@@ -1,0 +1,177 @@
+"""What speech has cost, saved, and cost again: the accounts as they are read by people.
+
+Amounts are millionths of a US dollar, instants milliseconds; a span is from `since` to before
+`until`. Nothing here adds up charges: the sums are kept by hour and day. Spent is exact at any
+moment; saved lags one flush.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from django.db import connections
+from django.db.models import F, QuerySet, Sum
+
+from audiocache import database, own_file
+from audiocache.conf import PERSISTENT, CacheConfig
+from audiocache.entries import NEVER
+from audiocache.ledger_models import BEGUN
+from audiocache.models import Account, CallLatency, Count
+from audiocache.stats import BUCKETS
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+HOURS, DAYS = "h", "d"
+STEPS: Final[Mapping[str, int]] = {HOURS: HOUR_MS, DAYS: DAY_MS}
+SAVED: Final = "cache.saved"
+"""The counter of what hits would have cost."""
+
+
+class Line(NamedTuple):
+    """Sums of calls that went to one voice and ended in one way."""
+
+    provider: str
+    model: str
+    voice: str
+    outcome: str
+    """`ok`, an error's kind, or `begun`: it runs, or its process was killed."""
+    calls: int
+    units: int
+    """In the unit that the voice is billed in."""
+    characters: int
+    cost: int
+    estimated: int
+    """The part of the cost that stands on a list price or on counted units."""
+    unpriced: int
+    """Calls that were billed, and whose price is not known."""
+
+
+class Again(NamedTuple):
+    """What was paid for again for one cause."""
+
+    cause: str
+    calls: int
+    cost: int
+
+
+class Summary(NamedTuple):
+    """All of a span."""
+
+    spent: int
+    estimated: int
+    saved: int
+    calls: int
+    characters: int
+    unpriced: int
+    begun: int
+    """Calls that are not settled."""
+    again: list[Again]
+    """By cause, the dearest first."""
+
+    @property
+    def paid_again(self) -> int:
+        """What all causes together cost."""
+        return sum(one.cost for one in self.again)
+
+
+class Moment(NamedTuple):
+    """One hour or day; `period` is its beginning."""
+
+    period: int
+    calls: int
+    spent: int
+    paid_again: int
+    saved: int
+
+
+def is_kept() -> bool:
+    """Are there accounts? They are kept where the cache has its database."""
+    return PERSISTENT in CacheConfig.load().tier_names
+
+
+def lines(since: int = 0, until: int = NEVER) -> list[Line]:
+    """By provider, model, voice and outcome."""
+    labels = ("provider", "model", "voice", "outcome")
+    sums = ("calls", "units", "characters", "cost", "estimated", "unpriced")
+    rows = _of(Account, since, until).values(*labels).annotate(**_sums(*sums)).order_by(*labels)
+    return [Line(*(row[name] for name in labels), *(row[f"{n}_sum"] for n in sums)) for row in rows]
+
+
+def paid_again(since: int = 0, until: int = NEVER) -> list[Again]:
+    """By cause (expired, evicted, removed, lost, cache_off), the dearest first."""
+    rows = _of(Account, since, until).exclude(cause="").values("cause")
+    found = rows.annotate(**_sums("calls", "cost")).order_by("-cost_sum", "cause")
+    return [Again(row["cause"], row["calls_sum"], row["cost_sum"]) for row in found]
+
+
+def summary(since: int = 0, until: int = NEVER) -> Summary:
+    """Everything in one."""
+    found = lines(since, until)
+    return Summary(
+        spent=sum(line.cost for line in found),
+        estimated=sum(line.estimated for line in found),
+        saved=saved(since, until),
+        calls=sum(line.calls for line in found),
+        characters=sum(line.characters for line in found),
+        unpriced=sum(line.unpriced for line in found),
+        begun=sum(line.calls for line in found if line.outcome == BEGUN),
+        again=paid_again(since, until),
+    )
+
+
+def saved(since: int = 0, until: int = NEVER) -> int:
+    """What the hits of a span would have cost."""
+    counts = _of(Count, since, until).filter(name=SAVED)
+    return counts.aggregate(**_sums("value"))["value_sum"] or 0
+
+
+def over_time(since: int, until: int = NEVER, resolution: str = DAYS) -> list[Moment]:
+    """Hour by hour or day by day, those in which nothing was left out. Hours go back 14 days."""
+    step = STEPS[resolution]
+    accounts = _of(Account, since, until)
+    all_of = _by_step(accounts, step, "calls", "cost")
+    again = _by_step(accounts.exclude(cause=""), step, "cost")
+    spared = _by_step(_of(Count, since, until).filter(name=SAVED), step, "value")
+    return [
+        Moment(
+            period,
+            *all_of.get(period, (0, 0)),
+            *again.get(period, (0,)),
+            *spared.get(period, (0,)),
+        )
+        for period in sorted({*all_of, *spared})
+    ]
+
+
+def latencies(since: int = 0, until: int = NEVER) -> dict[tuple[str, str], list[int]]:
+    """How long calls took, by provider and model: their number by bucket of `audiocache.stats`."""
+    rows = _of(CallLatency, since, until).values("provider", "model", "bucket")
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in rows.annotate(**_sums("calls")).order_by("provider", "model", "bucket"):
+        buckets = found.setdefault((row["provider"], row["model"]), [0] * BUCKETS)
+        buckets[row["bucket"]] = row["calls_sum"]
+    return found
+
+
+# Inside
+
+
+def _of(model: type[Any], since: int, until: int) -> QuerySet[Any]:
+    """The rows of a span; hours that were folded into days stand in these."""
+    rows: QuerySet[Any] = model.objects.none()
+    if is_kept():
+        alias = database.default_alias()
+        own_file.prepare(connections[alias])
+        rows = model.objects.using(alias).filter(resolution__in=STEPS)
+    return rows.filter(period__gte=since, period__lt=until)
+
+
+def _sums(*names: str) -> dict[str, Sum]:
+    return {f"{name}_sum": Sum(name) for name in names}
+
+
+def _by_step(rows: QuerySet[Any], step: int, *names: str) -> dict[int, tuple[int, ...]]:
+    starts = rows.annotate(start=F("period") - F("period") % step).values("start")
+    found = starts.annotate(**_sums(*names)).order_by("start")
+    return {row["start"]: tuple(row[f"{name}_sum"] for name in names) for row in found}

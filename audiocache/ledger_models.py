@@ -11,9 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audiocache.cache_model import CacheModel
-
-BEGUN = "begun"
-"""The outcome of a charge that is not settled: it runs, or its process was killed."""
+from audiocache.charges import BEGUN
 
 
 class Charge(CacheModel):
@@ -43,9 +41,7 @@ class Charge(CacheModel):
         db_table = "audiocache_charge"
         verbose_name = _("charge")
         verbose_name_plural = _("charges")
-        indexes = [
-            models.Index(fields=["at"], condition=Q(outcome="begun"), name="audiocache_begun")
-        ]
+        indexes = [models.Index(fields=["at"], condition=Q(outcome=BEGUN), name="audiocache_begun")]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.outcome} {self.cost}"

@@ -14,9 +14,9 @@ from django.db import connections
 from django.db.models import F, QuerySet, Sum
 
 from audiocache import database, own_file
+from audiocache.charges import BEGUN
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import NEVER
-from audiocache.ledger_models import BEGUN
 from audiocache.models import Account, CallLatency, Count
 from audiocache.stats import BUCKETS
 

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from audiocache.circuit import PROBE_SECONDS, Circuit
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.pulse import pulse
-from audiocache.stats import ERRORS, Recorder
+from audiocache.stats import Recorder
 from audiocache.tiers.base import Tier
 from audiocache.workers import Executor
 
@@ -65,7 +65,7 @@ class Rung:
         try:
             result = self.do(call)
         except TierError as error:
-            self.count.counts[ERRORS] += 1
+            self.count.failed(error)
             self.circuit.failed(error, operation)
             return None, error
         self.circuit.worked(operation)

@@ -1,5 +1,9 @@
 """Counting: hits, misses, puts, errors and latency by tier, in this process.
 
+Under flat names the counters of all processes are added up (`audiocache.tiers.sql.counts`):
+`memory.hits`, `persistent.errors.busy`, and `persistent.get.12`, the calls that took less than
+2**12 microseconds, and no less than half of that.
+
 Counters are plain integers in lists, bumped with `+=` and without a lock: CPython (with its
 GIL, the only build supported) switches threads at calls and backward jumps, never inside
 such a statement, which therefore adds a name or a number and not what a call gives. A stress
@@ -9,29 +13,48 @@ test with 16 threads holds this.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 
 EVENTS: Final = ("hits", "misses", "puts", "errors", "stale", "backfills")
 HITS, MISSES, PUTS, ERRORS, STALE, BACKFILLS = range(len(EVENTS))
 BUCKETS: Final = 32
 """Latency buckets: bucket n holds calls below 2**n microseconds."""
+OPERATIONS: Final = ("get", "put", "remove", "lease")
+KINDS: Final = {TierUnavailable: "unavailable", TierBusy: "busy"}
+"""Words for errors; any other is `failed`."""
+FAILED: Final = "failed"
+ERROR_KINDS: Final = (*KINDS.values(), FAILED)
+
+Buckets = Mapping[str, Sequence[int]]
+"""Calls by operation and bucket."""
 
 
 class TierCount:
     """The counters of one tier: `counts[HITS] += 1`."""
 
-    __slots__ = ("counts", "latency")
+    __slots__ = ("counts", "elapsed", "kinds", "latency")
 
     def __init__(self) -> None:
         self.counts = [0] * len(EVENTS)
-        self.latency: dict[str, list[int]] = {
-            operation: [0] * BUCKETS for operation in ("get", "put", "remove", "lease")
-        }
+        self.kinds = dict.fromkeys(ERROR_KINDS, 0)
+        """Errors by their kind."""
+        self.latency: dict[str, list[int]] = {name: [0] * BUCKETS for name in OPERATIONS}
+        self.elapsed = dict.fromkeys(OPERATIONS, 0)
+        """Nanoseconds of all calls together."""
 
     def took(self, operation: str, nanoseconds: int) -> None:
         """Note how long an operation took."""
         self.latency[operation][min((nanoseconds // 1000).bit_length(), BUCKETS - 1)] += 1
+        self.elapsed[operation] += nanoseconds
+
+    def failed(self, error: TierError) -> None:
+        """Note that the tier was in trouble."""
+        kind = KINDS.get(type(error), FAILED)
+        self.counts[ERRORS] += 1
+        self.kinds[kind] += 1
 
 
 class Recorder:
@@ -60,7 +83,7 @@ class Recorder:
         }
         for name, count in self.tiers.items():
             figures[f"{name}_hit_rate"] = hit_rate(count.counts[HITS], count.counts[MISSES])
-        figures["latency"] = {name: latencies(count) for name, count in self.tiers.items()}
+        figures["latency"] = {name: latencies(count.latency) for name, count in self.tiers.items()}
         return figures | self.events
 
     def totals(self) -> Counter[str]:
@@ -71,22 +94,52 @@ class Recorder:
                 flat[f"{name}.{event}"] = value
         return flat
 
+    def details(self) -> Counter[str]:
+        """Errors by kind and calls by latency, under flat names; only those that there were."""
+        flat: Counter[str] = Counter()
+        for name, count in self.tiers.items():
+            flat.update({f"{name}.errors.{kind}": n for kind, n in count.kinds.items()})
+            for operation, buckets in count.latency.items():
+                names = latency_names(name, operation)
+                flat.update(dict(zip(names, buckets, strict=True)))
+        return +flat
+
 
 def hit_rate(hits: int, misses: int) -> float:
     """Hits as a share of look-ups; 0.0 before the first."""
     return hits / (hits + misses) if hits + misses else 0.0
 
 
-def latencies(count: TierCount) -> dict[str, dict[str, float]]:
+def latency_names(tier: str, operation: str) -> list[str]:
+    """The flat names of the buckets of an operation."""
+    return [f"{tier}.{operation}.{exponent}" for exponent in range(BUCKETS)]
+
+
+def is_latency(name: str) -> bool:
+    """Is it the flat name of a bucket?"""
+    return name.rpartition(".")[2].isdecimal()
+
+
+def latencies_of(counters: Mapping[str, int], tier: str) -> dict[str, dict[str, float]]:
+    """As `latencies`, from counters by flat name."""
+    return latencies(
+        {
+            operation: [counters.get(name, 0) for name in latency_names(tier, operation)]
+            for operation in OPERATIONS
+        }
+    )
+
+
+def latencies(calls: Buckets) -> dict[str, dict[str, float]]:
     """p50 and p99 in milliseconds by operation; operations never done are left out."""
     return {
         operation: {"p50_ms": quantile(buckets, 0.5), "p99_ms": quantile(buckets, 0.99)}
-        for operation, buckets in count.latency.items()
+        for operation, buckets in calls.items()
         if any(buckets)
     }
 
 
-def quantile(buckets: list[int], share: float) -> float:
+def quantile(buckets: Sequence[int], share: float) -> float:
     """Upper bound in milliseconds of the bucket in which this share of the calls is reached."""
     wanted = sum(buckets) * share
     seen = 0

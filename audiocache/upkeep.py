@@ -87,6 +87,7 @@ class Upkeep:
 
     def _totals(self) -> Counter[str]:
         totals = self._recorder.totals()
+        totals.update(self._recorder.details())
         for rung in self._ladder.rungs:
             for reason, number in rung.tier.counts.items():
                 totals[f"{rung.tier.name}.{reason}"] = number

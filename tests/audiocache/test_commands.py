@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from audiocache.management.output import Output, human_bytes, moment, shown
 from audiocache.management.subcommand import Subcommand
 from audiocache.models import AudioCacheEntry, Count
 from audiocache.pulse import pulse
+from audiocache.stats import is_latency
 from tests.audiocache.conftest import ON_POSTGRESQL, ON_SQLITE
 from tests.settings import TEST_REDIS_URL
 
@@ -147,6 +149,9 @@ def test_stats_are_those_of_all_processes(cache: MultiTierAudioCache) -> None:
     assert figures["performance"]["misses"] == {"memory": 1, "persistent": 1, "distributed": 1}
     assert figures["performance"]["memory_hit_rate"] == 0.5
     assert figures["counters"]["memory.puts"] == 1
+    assert not [name for name in figures["counters"] if is_latency(name)]
+    took = figures["performance"]["latency"]["persistent"]
+    assert 0 < took["put"]["p50_ms"] <= took["put"]["p99_ms"]
     assert figures["backends"]["persistent"]["entry_count"] == 1
     assert figures["scope"] == {
         "performance": "all processes",
@@ -167,6 +172,7 @@ def test_stats_for_people_say_whose_numbers_they_are(cache: MultiTierAudioCache)
     assert "this process" in text
     assert "1,000 entries, 500.0 MiB" in text
     assert "0.1%" in text
+    assert re.search(r"^  put +\S+ / \S+ ", text, re.MULTILINE)
     assert SECRET not in text
 
 

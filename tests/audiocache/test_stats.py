@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 
 import audiocache
-from audiocache.stats import BACKFILLS, ERRORS, HITS, MISSES, PUTS, STALE, Recorder, quantile
+from audiocache.exceptions import CorruptEntry, TierBusy, TierUnavailable
+from audiocache.stats import (
+    BACKFILLS,
+    ERRORS,
+    HITS,
+    MISSES,
+    PUTS,
+    STALE,
+    Recorder,
+    latencies_of,
+    quantile,
+)
 
 TIERS = ("memory", "persistent")
 
@@ -48,6 +59,24 @@ def test_totals_have_flat_names() -> None:
     recorder.bump("created")
     totals = recorder.totals()
     assert (totals["persistent.hits"], totals["memory.hits"], totals["cache.created"]) == (3, 0, 1)
+
+
+def test_errors_and_latency_have_flat_names_too() -> None:
+    recorder = Recorder(TIERS)
+    count = recorder.count_for("persistent")
+    for error in (TierBusy(), TierBusy(), TierUnavailable(), CorruptEntry()):
+        count.failed(error)
+    count.took("put", 3_000_000)
+    assert recorder.details() == {
+        "persistent.errors.busy": 2,
+        "persistent.errors.unavailable": 1,
+        "persistent.errors.failed": 1,
+        "persistent.put.12": 1,
+    }
+    assert recorder.totals()["persistent.errors"] == 4
+    assert latencies_of(recorder.details(), "persistent") == {
+        "put": {"p50_ms": 4.096, "p99_ms": 4.096}
+    }
 
 
 def test_switched_off_nothing_is_counted() -> None:

@@ -11,11 +11,12 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import TIER_NAMES
 from audiocache.management.output import human_bytes
 from audiocache.management.subcommand import Subcommand, add_json
-from audiocache.stats import EVENTS, hit_rate
+from audiocache.stats import EVENTS, OPERATIONS, hit_rate, is_latency, latencies_of
 from audiocache.tiers.base import LEAVINGS
 
 PROCESS: Final = "this process"
 INSTALLATION: Final = "all processes"
+LATENCY: Final = "Milliseconds, half of the calls and all but one in a hundred took less"
 
 
 class Stats(Subcommand):
@@ -41,6 +42,7 @@ class Stats(Subcommand):
         title = "Since the beginning, all processes (a process reports every few seconds)"
         columns = ("", *figures["backends"])
         self.out.table(title, columns, _performance_rows(figures))
+        self.out.table(LATENCY, columns, _latency_rows(figures))
         self.out.table("Now", columns, _backend_rows(figures))
         others = {
             name.removeprefix("cache."): number
@@ -65,7 +67,7 @@ def figures_of(cache: MultiTierAudioCache) -> dict[str, Any]:
         "config": own["config"],
         "performance": _performance(counters),
         "backends": own["backends"],
-        "counters": dict(sorted(counters.items())),
+        "counters": {name: n for name, n in sorted(counters.items()) if not is_latency(name)},
     }
 
 
@@ -81,6 +83,7 @@ def _performance(counters: Mapping[str, int]) -> dict[str, Any]:
     for tier in TIER_NAMES:
         rate = hit_rate(figures["hits"][tier], figures["misses"][tier])
         figures[f"{tier}_hit_rate"] = rate
+    figures["latency"] = {tier: latencies_of(counters, tier) for tier in TIER_NAMES}
     return figures
 
 
@@ -92,6 +95,19 @@ def _performance_rows(figures: dict[str, Any]) -> Iterator[list[object]]:
     yield ["hit rate", *(f"{numbers[f'{tier}_hit_rate']:.1%}" for tier in tiers)]
     for reason in LEAVINGS:
         yield [reason.replace("_", " "), *(numbers[reason][tier] for tier in tiers)]
+
+
+def _latency_rows(figures: dict[str, Any]) -> Iterator[list[object]]:
+    """A row an operation that was done; a memory hit is not timed."""
+    by_tier = [figures["performance"]["latency"][tier] for tier in figures["backends"]]
+    for operation in OPERATIONS:
+        took = [tier.get(operation) for tier in by_tier]
+        if any(took):
+            yield [operation, *(_milliseconds(one) for one in took)]
+
+
+def _milliseconds(took: Mapping[str, float] | None) -> str | None:
+    return None if took is None else f"{took['p50_ms']:g} / {took['p99_ms']:g}"
 
 
 def _backend_rows(figures: dict[str, Any]) -> Iterator[list[object]]:

@@ -35,8 +35,9 @@ class Counting:
         """Add to the counters of all time and of this hour; False: keep them."""
         if self._database.outlived_its_tests:
             return False
-        for batch in batches(_rows_of(deltas, now)):
-            self._database.run(self._sql.add_counts(len(batch)), flat(batch))
+        with self._database.transaction():  # what was added in part would be added again
+            for batch in batches(_rows_of(deltas, now)):
+                self._database.run(self._sql.add_counts(len(batch)), flat(batch))
         return True
 
     def read(self) -> dict[str, int]:

@@ -50,12 +50,15 @@ class Circuit:
         """
         if self.available:
             return True
-        now = self._clock()
-        if now < self._probe_at + patience:
+        if not self.is_probe_due(patience):
             return False
         self._pause = min(2 * self._pause, self._period)
-        self._probe_at = now + self._pause
+        self._probe_at = self._clock() + self._pause
         return True
+
+    def is_probe_due(self, patience: float = 0.0) -> bool:
+        """Is it so long past the time of the next try?"""
+        return self._clock() >= self._probe_at + patience
 
     def is_open_since(self, seconds: float) -> bool:
         """Is there an outage, no older than that?"""

@@ -70,6 +70,8 @@ class Ladder(Storing):
         for depth in range(self._inline, len(self.rungs)):
             if not missing:
                 break
+            if self.rungs[depth].is_passed_over:
+                continue
             here, mark = self._ask(self.rungs[depth], missing)
             self.fill_above(depth, here.values(), mark)
             found |= here

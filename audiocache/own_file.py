@@ -63,9 +63,10 @@ def prepare(connection: BaseDatabaseWrapper, limits: Limits | None = None) -> No
         _lock.release()
 
 
-def is_ready(alias: str) -> bool:
-    """Was it made ready, and no file lost since?"""
-    return alias in _ready and not _lost
+def is_ready(connection: BaseDatabaseWrapper) -> bool:
+    """Was its file made ready, and not lost since it was opened?"""
+    alias = connection.alias
+    return alias in _ready and (not _lost or vars(connection).get(_SEEN, 0) == _lost[alias])
 
 
 def unprepare(alias: str) -> None:

@@ -73,10 +73,18 @@ class Rung:
             self.count.took(operation, perf_counter_ns() - started)
         return result, None
 
+    @property
+    def is_passed_over(self) -> bool:
+        """Would `attempt` be in vain? Asked where much is to be prepared for it."""
+        return not (self.circuit.available or self.circuit.is_probe_due(self._patience))
+
     def _may_probe(self) -> bool:
+        return self.circuit.allows(patience=self._patience)
+
+    @property
+    def _patience(self) -> float:
         """Callers pay for no probe while the pulse makes them, unless it is held up."""
-        others = self._probed and pulse.running
-        return self.circuit.allows(patience=PROBE_SECONDS if others else 0.0)
+        return PROBE_SECONDS if self._probed and pulse.running else 0.0
 
     def probe(self) -> None:
         """Where the tier is broken and it is time: ask it whether it works again. The pulse's."""

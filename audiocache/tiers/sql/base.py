@@ -36,7 +36,9 @@ class Dialect:
         "SELECT key FROM audiocache_entry WHERE expires > {mark} AND key IN ({keys})"
         f" AND schema_version <= {SCHEMA_VERSION} AND audio IS NOT NULL{{intact}}"
     )
-    select_totals = "SELECT SUM(entries), SUM(bytes) FROM audiocache_total"
+    select_totals = (
+        "SELECT CAST(SUM(entries) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM audiocache_total"
+    )
     select_counts = "SELECT name, value FROM audiocache_count WHERE resolution = 'a' AND period = 0"
 
     def _marks(self, number: int) -> str:

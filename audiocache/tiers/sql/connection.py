@@ -18,7 +18,7 @@ from audiocache.database import is_of_tests
 from audiocache.exceptions import TierUnavailable
 from audiocache.forks import unannounced
 from audiocache.legacy.target import Limits
-from audiocache.tiers.sql import patience
+from audiocache.tiers.sql import patience, session
 from audiocache.tiers.sql.quick import QuickReads
 from audiocache.tiers.sql.sending import send, send_many
 from audiocache.tiers.sql.trouble import (
@@ -26,6 +26,7 @@ from audiocache.tiers.sql.trouble import (
     is_locked_file,
     is_of_a_value,
     is_undecodable,
+    is_unprepared,
     trouble_of,
 )
 from audiocache.tiers.sql.waiting import bound_waits
@@ -140,6 +141,8 @@ class OwnConnection:
         if is_of_a_value(error):
             return
         own_file.notice_loss(self.alias)
+        if is_unprepared(error):
+            session.distrust(connection, connection.connection)
         if is_locked_file(error):
             patience.waited_in_vain(self.alias)
             return

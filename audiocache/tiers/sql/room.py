@@ -70,7 +70,7 @@ class Room:
 
     def totals(self) -> tuple[int, int]:
         """Rows and bytes, from where they are maintained."""
-        [(entries, size)] = self._database.query(self._sql.select_totals)
+        [(entries, size)] = self._database.read(self._sql.select_totals, ())
         return int(entries or 0), int(size or 0)
 
     def stats(self) -> dict[str, Any]:

@@ -44,6 +44,7 @@ _LOCKED: Final = {"55P03", "40P01", "40001"}
 """A lock was not to be had in time; a deadlock; a write that came second."""
 _NO_SCHEMA: Final = {"42P01", "42703"}
 """PostgreSQL says with a ProgrammingError that a table or column is missing."""
+_NOT_PREPARED: Final = {"26000", "42P05"}
 _NO_DATABASE: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 
 
@@ -72,6 +73,11 @@ def is_undecodable(error: Exception) -> bool:
 def is_locked_file(error: Exception) -> bool:
     """Was SQLite's lock not to be had in time? The connection is as good as before."""
     return _code(error).startswith("SQLITE_BUSY")
+
+
+def is_unprepared(error: Exception) -> bool:
+    """Does PostgreSQL not know the statement that was prepared in this session, or another one?"""
+    return _code(error) in _NOT_PREPARED
 
 
 def _is_locked(error: Exception) -> bool:

@@ -7,6 +7,7 @@ generators, between which a clock can be looked at.
 
 from __future__ import annotations
 
+import select
 import time
 import weakref
 from collections.abc import Generator
@@ -16,8 +17,33 @@ from audiocache.pulse import pulse
 
 ANSWER_SECONDS: Final = 6.0
 """A second more than the server gives a statement: it is the one to end it, if it is there."""
+LOOK_UP_SECONDS: Final = 2.0
+"""For one that has no limit at the server: where a table is locked, callers go on without."""
 PULSE_SECONDS: Final = 3.0
 """On the pulse: with the two until it extends leases again, it is less than they last."""
+
+
+class Wait:
+    """For the answer to a look-up that was sent by libpq itself, on a connection of psycopg's."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
+        self._poll = select.poll()
+        self._poll.register(self._pgconn.socket, select.POLLIN)
+
+    def until_answered(self) -> None:
+        """Raises OperationalError after the deadline; then the connection is of no use."""
+        from psycopg import OperationalError
+
+        pgconn = self._pgconn
+        pgconn.flush()
+        ends = time.monotonic() + min(LOOK_UP_SECONDS, ANSWER_SECONDS)
+        while pgconn.is_busy():
+            if not self._poll.poll(max(0.0, ends - time.monotonic()) * 1000):
+                self._connection.close()
+                raise OperationalError("timeout expired")
+            pgconn.consume_input()
 
 
 def bound_waits(connection: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -28,15 +28,11 @@ class Listeners(Generic[V]):
 
     def tell(self, pairs: list[tuple[str, V]], reason: str) -> None:
         """Call each of them."""
-        for listener in self._all():
-            listener(pairs, reason)
+        if self._owner is not None:
+            self._owner(pairs, reason)
+        for other in tuple(self._others):
+            if (listener := other()) is not None:
+                listener(pairs, reason)
 
     def __bool__(self) -> bool:
         return self._owner is not None or bool(self._others)
-
-    def _all(self) -> Iterator[Listener[V]]:
-        if self._owner is not None:
-            yield self._owner
-        for other in list(self._others):
-            if (listener := other()) is not None:
-                yield listener

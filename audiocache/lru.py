@@ -218,10 +218,12 @@ class ByteLRU(Generic[V]):
         if not dropped or not self.listeners:
             return
         now = self._tick()
-        for reason, lapsed in ((EVICTED, False), (EXPIRED, True)):
-            pairs = [(k, slot[VALUE]) for k, slot in dropped if (slot[DEADLINE] <= now) is lapsed]
-            if pairs:
-                self.listeners.tell(pairs, reason)
+        fresh = [(key, slot[VALUE]) for key, slot in dropped if slot[DEADLINE] > now]
+        if fresh:
+            self.listeners.tell(fresh, EVICTED)
+        if len(fresh) < len(dropped):
+            lapsed = [(key, slot[VALUE]) for key, slot in dropped if slot[DEADLINE] <= now]
+            self.listeners.tell(lapsed, EXPIRED)
 
 
 def _ticking(clock: Clock) -> tuple[Clock, int]:

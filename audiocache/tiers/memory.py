@@ -45,6 +45,9 @@ class MemoryTier(Tier):
 
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
         """Hold entries; one over the limit is left out and counted."""
+        if len(entries) == 1:  # a set and a dict less: as much as it takes to hold one
+            [entry] = entries
+            return {entry.key} if self._put(entry, only_missing) else set()
         latest = {entry.key: entry for entry in entries}
         return {key for key, entry in latest.items() if self._put(entry, only_missing)}
 
@@ -110,7 +113,7 @@ class MemoryTier(Tier):
             if held is not None and held.expires > self._clock():
                 return False
         taken = self.store.put(
-            entry.key, entry._replace(tier=MEMORY), len(entry.audio), entry.keep_until
+            entry.key, entry.found_in(MEMORY), len(entry.audio), entry.keep_until
         )
         if not taken and entry.keep_until > self._clock():
             self.counts["oversize"] += 1

@@ -20,6 +20,7 @@ FAMILIES: Final = {
     "asynchronous": ("A1", "A2"),
     "herd": ("H1", "H2"),
     "scale": ("G1",),
+    "footprint": ("B1",),
 }
 """Modules of this package, with their rows."""
 

@@ -21,6 +21,7 @@ from audiocache.flights import Flights
 from audiocache.ladder import Ladder
 from audiocache.lanes import Lanes
 from audiocache.places import Places
+from audiocache.removals import TAGS
 from audiocache.stale import StaleVerbs
 from audiocache.stats import Recorder
 from audiocache.storing import Mark
@@ -142,6 +143,13 @@ class MultiTierAudioCache(StaleVerbs):
         wanted = list(keys)
         removed = self.ladder.remove(wanted) if wanted else False
         self._tell(signals.entry_removed, keys=wanted, field="", value="")
+        return removed
+
+    def discard_tag(self, tag: str) -> bool:
+        """Remove the entries that have a tag from every tier; True when one was there."""
+        self._upkeep.ensure()
+        removed = self.ladder.remove_group(TAGS, tag)
+        self._tell(signals.entry_removed, keys=[], field=TAGS, value=tag)
         return removed
 
     # All clips

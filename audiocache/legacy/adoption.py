@@ -34,7 +34,7 @@ def set_aside(path: Path) -> Path | None:
     """
     if not path.exists() or not _checkpointed(path):
         return None
-    aside = next(name for name in _names_aside(path) if not name.exists())
+    aside = next(name for name in names_aside(path) if not name.exists())
     # The file itself comes last: killed in between, the next run does the rest.
     for suffix in ("-wal", "-shm", "-journal", ""):
         beside = path.with_name(path.name + suffix)
@@ -50,7 +50,7 @@ def adopt(path: Path, alias: str, limits: Limits | None = None) -> None:
     Called under the lock, after migration. A file that cannot be read is logged and left.
     """
     # One look at the disk for every process that has nothing to adopt.
-    for aside in reversed(list(takewhile(Path.exists, _names_aside(path)))):
+    for aside in reversed(list(takewhile(Path.exists, names_aside(path)))):
         _adopt(aside, alias, limits)
 
 
@@ -72,7 +72,7 @@ def _adopt(aside: Path, alias: str, limits: Limits | None) -> None:
     )  # fmt: skip
 
 
-def _names_aside(path: Path) -> Iterator[Path]:
+def names_aside(path: Path) -> Iterator[Path]:
     """audio_cache.legacy.db, audio_cache.legacy-2.db, ..."""
     for number in count(1):
         ending = "" if number == 1 else f"-{number}"

@@ -19,6 +19,7 @@ _paths: dict[str, str] = {
     "inspect": f"{_ROOM}.inspect.Inspect",
     "remove": f"{_ROOM}.remove.Remove",
     "import": f"{_ROOM}.import_.Import",
+    "scrub": f"{_ROOM}.scrub.Scrub",
     # Until the app that brings them registers its own: a sentence about that app.
     "warm": f"{_ROOM}.absent.OfTts",
     "explain": f"{_ROOM}.absent.OfTts",

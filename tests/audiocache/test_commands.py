@@ -448,8 +448,8 @@ def test_remove_without_a_database(memory_only: MultiTierAudioCache) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Give either a TEXT or --key"),
-        (["text", "--key", KEY], "Give either a TEXT or --key"),
+        ([], "Give either a TEXT, a --tag or --key"),
+        (["text", "--key", KEY], "Give either a TEXT, a --tag or --key"),
         (["--key", "abc"], "--key must be 64 hex digits, not 3 characters"),
     ],
 )

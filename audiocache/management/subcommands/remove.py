@@ -1,24 +1,24 @@
-"""audiocache remove: one clip with its renditions, a text's every variant, or keys."""
+"""audiocache remove: one clip with its renditions, a text's every variant, a tag, or keys."""
 
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from typing import Any, Final
 
 from django.core.management.base import CommandError
-from django.db.models import Q
 
-from audiocache import finding
+from audiocache import erasing, finding
 from audiocache.builder import get_audio_cache
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import PERSISTENT
 from audiocache.entries import Clip
+from audiocache.erasing import Report, Subject
 from audiocache.management.asking import confirm
 from audiocache.management.describing import row_summary
 from audiocache.management.naming import add_variant_arguments, clip_from
-from audiocache.management.subcommand import Subcommand, add_yes
-from audiocache.models import AudioCacheEntry, EntryQuerySet
+from audiocache.management.subcommand import Subcommand, add_json, add_yes
+from audiocache.models import AudioCacheEntry
 
 SHOWN: Final = 20
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
@@ -27,45 +27,69 @@ _KEY: Final = re.compile(r"[0-9a-f]{64}")
 class Remove(Subcommand):
     """From every tier."""
 
-    help = "Remove a text's clip, all its variants, or clips by key, from every tier."
+    help = "Remove a text's clip, all its variants, a tag, or clips by key, from every tier."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What goes."""
         parser.add_argument("text", nargs="?", metavar="TEXT")
+        parser.add_argument("--tag", help="all entries that have it")
         parser.add_argument("--key", action="append", default=[], help="may be given repeatedly")
         parser.add_argument("--all-variants", action="store_true", help="whatever the variant")
         add_variant_arguments(parser)
+        parser.add_argument(
+            "--erase",
+            action=BooleanOptionalAction,
+            help="rewrite the files that keep deleted sound, and report; with --tag it is on",
+        )
         add_yes(parser)
+        add_json(parser)
 
     def handle(self, **options: Any) -> None:
         """Say what goes, ask, remove."""
-        if (options["text"] is None) == (not options["key"]):
-            raise CommandError("Give either a TEXT or --key.")
+        if sum((options["text"] is not None, bool(options["key"]), bool(options["tag"]))) != 1:
+            raise CommandError("Give either a TEXT, a --tag or --key.")
+        erases = options["erase"] if options["erase"] is not None else bool(options["tag"])
+        if options["json"] and not erases:
+            raise CommandError("--json prints the report of --erase.")
         cache = get_audio_cache()
-        removed = self._by_key(cache, options) if options["key"] else self._by_text(cache, options)
+        subject, what = _subject(options)
+        if not options["json"]:
+            self._show(cache, subject)
+        confirm(self.out, f"Remove {what} from every tier?", yes=options["yes"])
+        if erases:
+            self._erase(cache, subject, as_json=options["json"])
+        else:
+            self._remove(cache, subject, options)
+
+    def _remove(
+        self, cache: MultiTierAudioCache, subject: Subject, options: dict[str, Any]
+    ) -> None:
+        removed = subject.discard(cache)
+        if not removed and options["text"] is not None and not options["all_variants"]:
+            self._hint(cache, clip_from(options["text"], options))
         self.out.line("Removed." if removed else "No tier had it.")
 
-    def _by_key(self, cache: MultiTierAudioCache, options: dict[str, Any]) -> bool:
-        keys = [_checked(key) for key in options["key"]]
-        self._show(cache, finding.entries().filter(key__in=keys))
-        confirm(self.out, f"Remove {len(keys)} by key from every tier?", yes=options["yes"])
-        return cache.discard_many(keys)
+    def _erase(self, cache: MultiTierAudioCache, subject: Subject, *, as_json: bool) -> None:
+        report = erasing.erase(cache, subject, rewrite=True)
+        if as_json:
+            self.out.json(report.facts())
+        else:
+            self._report(report)
+        if not report.complete:
+            raise CommandError("Not all of it is erased yet: see what is pending.")
 
-    def _by_text(self, cache: MultiTierAudioCache, options: dict[str, Any]) -> bool:
-        clip = clip_from(options["text"], options)
-        every = options["all_variants"]
-        self._show(cache, _rows_of(clip, every=every))
-        what = "all variants of the text" if every else "this variant and its renditions"
-        confirm(self.out, f"Remove {what} from every tier?", yes=options["yes"])
-        removed = cache.discard(clip, all_variants=every)
-        if not removed and not every:
-            self._hint(cache, clip)
-        return removed
+    def _report(self, report: Report) -> None:
+        self.out.line("Removed." if report.removed else "No tier had it.")
+        for step in report.steps:
+            self.out.line(f"{step.state}: {step.place}: {step.told}.")
+            if step.type_:
+                self.out.line(f"    type: {step.type_}")
 
-    def _show(self, cache: MultiTierAudioCache, rows: EntryQuerySet) -> None:
+    def _show(self, cache: MultiTierAudioCache, subject: Subject) -> None:
         """What the table has of it; the other tiers are asked when it is removed."""
         if PERSISTENT not in cache.tiers:
             return
+        rows = finding.entries().filter(subject.rows)
         found = [row_summary(row) for row in rows.order_by("-id")[: SHOWN + 1]]
         more = " and more" if len(found) > SHOWN else ""
         number = min(len(found), SHOWN)
@@ -85,11 +109,15 @@ class Remove(Subcommand):
             )
 
 
-def _rows_of(clip: Clip, *, every: bool) -> EntryQuerySet:
-    rows = finding.entries()
-    if every:
-        return rows.filter(text_digest__in=clip.digests, namespace=clip.namespace)
-    return rows.filter(Q(source_key=clip.source_key) | Q(key=clip.legacy_key))
+def _subject(options: dict[str, Any]) -> tuple[Subject, str]:
+    """What goes, and in words that hold neither text nor tag."""
+    if options["tag"]:
+        return erasing.of_tag(options["tag"]), "all entries with the tag"
+    if keys := [_checked(key) for key in options["key"]]:
+        return erasing.of_keys(keys), f"{len(keys)} by key"
+    clip, every = clip_from(options["text"], options), options["all_variants"]
+    what = "all variants of the text" if every else "this variant and its renditions"
+    return erasing.of_text(clip, every=every), what
 
 
 def _checked(key: str) -> str:

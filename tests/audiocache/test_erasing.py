@@ -1,0 +1,283 @@
+"""Erasing on request: neither text nor sound is in any file afterwards (Must show 8)."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from audiocache import MultiTierAudioCache, get_audio_cache
+from audiocache.builder import replace_audio_cache
+from audiocache.conf import CacheConfig
+from audiocache.entries import Recording
+from audiocache.erasing.scrubbing import CannotScrub, scrub
+from audiocache.keys import clip_of
+from audiocache.models import RefusedClip
+from audiocache.pulse import pulse
+from audiocache.refused import Refusal, RefusedTable, row_of
+from project.servers import start_redis
+from project.servers.redis import RedisServer
+from tests.audiocache.conftest import ON_POSTGRESQL, ON_SQLITE
+from tests.factories import NOW
+
+TAG = "subject:Ottoline Fernsby"
+NEIGHBOUR = b"RIFF of somebody else"
+
+ALIASES = [
+    pytest.param("audiocache", marks=ON_SQLITE),
+    pytest.param("audiocache_pg", marks=ON_POSTGRESQL),
+]
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    """A Redis of the test's own, whose dump is not compressed: bytes can be looked for."""
+    with start_redis("--rdbcompression", "no") as started:
+        yield started
+
+
+@pytest.fixture(params=ALIASES)
+def alias(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def use(settings: Any, **given: Any) -> MultiTierAudioCache:
+    settings.AUDIOCACHE = given
+    return get_audio_cache()
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    if (before := replace_audio_cache(None)) is not None:
+        before.close()
+    pulse.stop()
+
+
+@pytest.fixture
+def cache(settings: Any, alias: str, server: RedisServer) -> MultiTierAudioCache:
+    return use(settings, PERSISTENT_DATABASE=alias, REDIS_URL=server.url)
+
+
+def run(*words: str) -> str:
+    out = io.StringIO()
+    call_command("audiocache", *words, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+class Subject:
+    """Texts and sounds that are in nothing else."""
+
+    def __init__(self) -> None:
+        self.texts = [f"Dear Ottoline {secrets.token_hex(12)}" for _ in range(4)]
+        self.sounds = [b"RIFF" + secrets.token_bytes(20_000) for _ in range(6)]
+
+    def speak(self, cache: MultiTierAudioCache) -> None:
+        """Stored, replaced, gone again, and refused: each leaves bytes in other places."""
+        cache.put(self.texts[0], self.sounds[0], tags=[TAG], voice="nova")
+        cache.put(self.texts[1], self.sounds[1], tags=[TAG, "other"], voice="nova")
+        cache.put(self.texts[1], self.sounds[2], tags=[TAG, "other"], voice="nova")
+        cache.put(self.texts[2], self.sounds[3], tags=[TAG])
+        cache.remove(self.texts[2])
+        refuse(cache.config, self.texts[0], self.sounds[4])
+
+    def found_in(self, files: dict[str, bytes]) -> set[str]:
+        """What can be read in files, and where."""
+        needles = {text.encode() for text in self.texts} | {TAG.encode()}
+        for sound in self.sounds:
+            needles |= {sound[at : at + 16] for at in range(4, len(sound) - 16, 6_000)}
+        return {name for name, raw in files.items() if any(needle in raw for needle in needles)}
+
+
+def refuse(config: CacheConfig, text: str, audio: bytes) -> None:
+    table = RefusedTable.of(config)
+    assert table is not None
+    refusal = Refusal(since=NOW, until=NOW, times=1, reason="it is silent", provider="tone")
+    clip, recording = clip_of(text, {"voice": "nova"}, ""), Recording(audio=audio)
+    row = row_of(clip, recording, refusal, NOW, keep=True, store_text=config.store_text)
+    table.save(row)
+
+
+def database_files(alias: str) -> dict[str, bytes]:
+    """SQLite's file and its log; PostgreSQL's tables, after what is in its memory is written."""
+    connection = connections[alias]
+    if connection.vendor == "sqlite":
+        path = Path(str(connection.settings_dict["NAME"]))
+        return {one.name: one.read_bytes() for one in path.parent.glob(f"{path.name}*")}
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+        cursor.execute("SHOW data_directory")
+        [data] = cursor.fetchone()
+        cursor.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
+        [oid] = cursor.fetchone()
+    paths = list((Path(data) / "base" / str(oid)).iterdir())
+    return {str(path): path.read_bytes() for path in paths}
+
+
+def dump(server: RedisServer) -> dict[str, bytes]:
+    """What Redis writes to its disk."""
+    with redis.Redis.from_url(server.url) as client:
+        client.save()
+    return {"dump.rdb": (server.folder / "dump.rdb").read_bytes()}
+
+
+def test_after_remove_by_tag_no_file_has_text_or_sound(
+    cache: MultiTierAudioCache, alias: str, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    subject = Subject()
+    cache.put("somebody else", NEIGHBOUR)
+    subject.speak(cache)
+    before = subject.found_in(database_files(alias) | dump(server))
+    assert len(before) >= 2, "what is looked for can be seen"
+    if alias == "audiocache":
+        said = run("remove", "--tag", TAG, "--yes")
+    else:
+        with pytest.raises(CommandError, match="Not all of it is erased yet"):
+            run("remove", "--tag", TAG, "--yes")
+        said = run("scrub", "--yes")
+    files = database_files(alias) | dump(server)
+    files |= {"log": caplog.text.encode(), "said": said.encode()}
+    assert subject.found_in(files) == set()
+    assert not RefusedClip.objects.exists()
+    assert cache.get("somebody else") == NEIGHBOUR
+
+
+def test_the_report_says_what_was_done_and_what_others_have_to_do(
+    cache: MultiTierAudioCache, alias: str
+) -> None:
+    cache.put("one", b"RIFF1", tags=["t"])
+    out = io.StringIO()
+    words = ("remove", "--tag", "t", "--yes", "--json")
+    if alias == "audiocache":
+        call_command("audiocache", *words, stdout=out)
+    else:
+        with pytest.raises(CommandError):
+            call_command("audiocache", *words, stdout=out)
+    report = json.loads(out.getvalue())
+    states = {step["place"]: step["state"] for step in report["steps"]}
+    assert report["entries"] == 1
+    assert report["removed"] is True
+    assert {states[name] for name in ("memory", "persistent", "distributed")} == {"erased"}
+    assert states["the provider"] == states["Redis' own files"] == "not ours"
+    if alias == "audiocache":
+        assert report["complete"] is True
+        assert states["SQLite's file"] == "erased"
+    else:
+        pending = next(one for one in report["steps"] if one["state"] == "pending")
+        assert pending["type"] == "manage.py audiocache scrub"
+
+
+@ON_SQLITE
+def test_a_redis_that_is_away_is_pending_and_hears_of_it_later(
+    settings: Any, server: RedisServer
+) -> None:
+    cache = use(settings, PERSISTENT_DATABASE="audiocache", REDIS_URL=server.url)
+    cache.put("one", b"RIFF1", tags=["t"])
+    server.pause()
+    out = io.StringIO()
+    try:
+        with pytest.raises(CommandError, match="Not all of it is erased yet"):
+            call_command("audiocache", "remove", "--tag", "t", "--yes", stdout=out)
+    finally:
+        server.resume()
+    assert "pending: distributed: does not answer; it is told when it does" in out.getvalue()
+
+
+def test_erasing_a_text_forgets_its_refused_answers(cache: MultiTierAudioCache, alias: str) -> None:
+    subject = Subject()
+    subject.speak(cache)
+    words = ("remove", subject.texts[0], "--all-variants", "--yes", "--erase")
+    try:
+        run(*words)
+    except CommandError:
+        assert alias == "audiocache_pg"
+    assert not RefusedClip.objects.exists()
+    assert cache.get(subject.texts[1], voice="nova") == subject.sounds[2]
+
+
+@ON_SQLITE
+def test_a_removal_that_does_not_erase_leaves_refused_answers(settings: Any) -> None:
+    cache = use(settings, PERSISTENT_DATABASE="audiocache")
+    subject = Subject()
+    subject.speak(cache)
+    said = run("remove", "--tag", TAG, "--yes", "--no-erase")
+    assert said.endswith("Removed.\n")
+    assert RefusedClip.objects.count() == 1
+    assert cache.get(subject.texts[0], voice="nova") is None
+
+
+@ON_SQLITE
+def test_keys_can_be_erased(settings: Any) -> None:
+    cache = use(settings, PERSISTENT_DATABASE="audiocache")
+    subject = Subject()
+    run("remove", "--key", cache.put(subject.texts[0], subject.sounds[0]), "--yes", "--erase")
+    assert subject.found_in(database_files("audiocache")) == set()
+
+
+@ON_SQLITE
+def test_a_reader_keeps_the_log_and_the_report_says_so(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    monkeypatch.setattr("audiocache.own_file.WRITER_SECONDS", 0.05)
+    cache = use(settings, PERSISTENT_DATABASE="audiocache")
+    cache.put("one", b"RIFF1", tags=["t"])
+    reader = sqlite3.connect(connections["audiocache"].settings_dict["NAME"])
+    reader.execute("BEGIN")
+    reader.execute("SELECT COUNT(*) FROM audiocache_entry").fetchone()
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Not all of it is erased yet"):
+        call_command("audiocache", "remove", "--tag", "t", "--yes", stdout=out)
+    reader.close()
+    assert "SQLite's log could not be emptied" in out.getvalue()
+    run("scrub", "--yes")
+
+
+@ON_SQLITE
+def test_scrub_refuses_what_the_disk_has_no_room_for(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(settings, PERSISTENT_DATABASE="audiocache").put("one", b"RIFF1")
+    monkeypatch.setattr("audiocache.erasing.scrubbing.ROOM", 10**12)
+    with pytest.raises(CannotScrub, match="bytes of free disk space"):
+        scrub()
+
+
+def test_without_a_database_there_is_nothing_to_scrub(settings: Any) -> None:
+    use(settings, BACKEND="memory").put("one", b"RIFF1", tags=["t"])
+    with pytest.raises(CommandError, match="no database tier"):
+        run("scrub", "--yes")
+    assert "erased: memory" in run("remove", "--tag", "t", "--yes")
+
+
+def test_json_is_the_report_of_an_erasure(settings: Any) -> None:
+    use(settings, BACKEND="memory")
+    with pytest.raises(CommandError, match="--json prints the report of --erase"):
+        run("remove", "text", "--yes", "--json")
+
+
+def test_without_texts_no_file_has_one(
+    settings: Any, alias: str, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    cache = use(settings, PERSISTENT_DATABASE=alias, REDIS_URL=server.url, STORE_TEXT=False)
+    text = f"Dear Ottoline {secrets.token_hex(12)}"
+    cache.put(text, NEIGHBOUR, voice="nova", tags=["t"])
+    refuse(cache.config, text, b"RIFF")
+    assert cache.get(text, voice="nova") == NEIGHBOUR
+    cache.flush()
+    files = database_files(alias) | dump(server) | {"log": caplog.text.encode()}
+    assert [name for name, raw in files.items() if text.encode() in raw] == []
+    assert any(NEIGHBOUR in raw for raw in files.values()), "the sound is there to be seen"

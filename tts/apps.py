@@ -16,11 +16,12 @@ class TTSAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect signals of Django, nothing else."""
-        from audiocache import warmers
+        from audiocache import retirement, warmers
         from audiocache.management import registry
-        from tts import checks  # noqa: F401 - registers itself
+        from tts import checks, retired  # noqa: F401 - they register themselves
         from tts.service import reset_on_change
 
+        retirement.register("tts", "tts.retired.dates")
         warmers.register("tts", "tts.warming.warm_stored_phrases")
         registry.register("warm", "tts.management.warm.Warm")
         registry.register("explain", "tts.management.explain.Explain")

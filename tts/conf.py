@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar, Final, Self
 
 from django.conf import ENVIRONMENT_VARIABLE, settings
@@ -23,6 +24,7 @@ from audiocache.configuring import (
     text,
     whole,
 )
+from tts import retired
 from tts.exceptions import SpeechNotConfigured
 
 ELEVENLABS: Final = "elevenlabs"
@@ -152,6 +154,8 @@ class TTSConfig(Config):
     """What clients of the HTTP API may call a model; see docs/http-api.md."""
     voice_names: dict[str, str] = setting(None, _names)  # noqa: RUF009 - a field, frozen
     """The same of voices."""
+    retired_models: dict[str, date] = setting(None, retired.read)  # noqa: RUF009 - a field, frozen
+    """The day from which a `provider/model` is gone; a check warns months ahead."""
     authentication: str | None = setting(None, _name)
     """Dotted path of a callable in place of API keys: from a request to a Caller, or None."""
     enabled: bool = setting(True, flag)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from audiocache.admin import lives
+from audiocache import lives
 from audiocache.builder import get_audio_cache
 from audiocache.finding import entries
 from audiocache.models import AudioCacheEntry, EntryQuerySet

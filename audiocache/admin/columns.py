@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from django.contrib import admin
@@ -14,6 +14,7 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from audiocache import retirement
 from audiocache.clock import now_ms
 from audiocache.content_types import UNKNOWN
 from audiocache.entries import NEVER
@@ -129,6 +130,11 @@ class EntryColumns:
         return (
             json.dumps(json.loads(entry.variant), ensure_ascii=False) if entry.variant else NOTHING
         )
+
+    @admin.display(description=_("model gone from"))
+    def retires(self, entry: AudioCacheEntry) -> date | None:
+        """The day from which it can no longer be made."""
+        return retirement.dates().get((entry.provider, entry.model))
 
     @admin.display(description=_("cost"))
     def recorded_cost(self, entry: AudioCacheEntry) -> str:

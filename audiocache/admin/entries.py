@@ -42,7 +42,9 @@ LIFE: Final = (
     "created_at", "age", "expires_at", "expiry", "kept_until", "is_pinned", "hit_count",
     "last_used",
 )  # fmt: skip
-ORIGIN: Final = ("source_key", "transcoded_from", "recorded_cost", "billed_units")
+ORIGIN: Final = (
+    "source_key", "transcoded_from", "recorded_cost", "billed_units", "retires",
+)  # fmt: skip
 SEES_TEXT: Final = "audiocache.view_text"
 
 

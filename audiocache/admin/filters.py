@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from audiocache import retirement
 from audiocache.clock import now_ms
 from audiocache.conf import KIB, MIB
 from audiocache.content_types import EXTENSIONS
@@ -128,9 +130,12 @@ class VoiceFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:  # noqa: ARG002 - Django's signature
         """Each provider, and behind it its voices; a value is the list of their names."""
         choices: dict[str, str] = {}
+        gone = retirement.dates()
         for kind in kinds():
             choices[json.dumps([kind.provider])] = kind.provider or "-"
-            choices[json.dumps(kind)] = " · ".join(name or "-" for name in kind)
+            day = gone.get((kind.provider, kind.model))
+            end = gettext(" (gone from %s)") % day if day else ""
+            choices[json.dumps(kind)] = " · ".join(name or "-" for name in kind) + end
         return list(choices.items()) if len(choices) > 2 else []
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature

@@ -19,6 +19,9 @@ _paths: dict[str, str] = {
     "inspect": f"{_ROOM}.inspect.Inspect",
     "remove": f"{_ROOM}.remove.Remove",
     "import": f"{_ROOM}.import_.Import",
+    "inventory": f"{_ROOM}.inventory.Inventory",
+    "pin": f"{_ROOM}.pin.Pin",
+    "unpin": f"{_ROOM}.pin.Unpin",
     "scrub": f"{_ROOM}.scrub.Scrub",
     # Until the app that brings them registers its own: a sentence about that app.
     "warm": f"{_ROOM}.absent.OfTts",

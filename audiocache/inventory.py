@@ -1,0 +1,53 @@
+"""What the table holds by provider, model and voice, and what it would cost to make it again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Q, Sum
+
+from audiocache import retirement
+from audiocache.finding import entries
+
+PAID = Q(transcoded_from="")
+"""What a provider made; a rendition of it has its cost, and is made for nothing."""
+
+
+class Held(NamedTuple):
+    """Of one provider, model and voice."""
+
+    provider: str
+    model: str
+    voice: str
+    entries: int
+    bytes: int
+    pinned: int
+    cost: int
+    """Recorded, of those that a provider would be paid for again: millionths."""
+    unpriced: int
+    """Entries of those whose cost is not known."""
+    retires: date | None = None
+    """From then on the model is gone."""
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON; the cost in the currency's unit."""
+        return self._asdict() | {"cost": self.cost / 1_000_000}
+
+
+def inventory() -> list[Held]:
+    """All kinds there are, in the order of their names: one query, along an index."""
+    rows = (
+        entries()
+        .values_list("provider", "model", "voice")
+        .annotate(
+            held=Count("id"),
+            sizes=Sum("size"),
+            pins=Count("id", filter=Q(pinned=True)),
+            costs=Sum("cost", filter=PAID, default=0),
+            unknown=Count("id", filter=PAID & Q(cost=None)),
+        )
+        .order_by("provider", "model", "voice")
+    )
+    gone = retirement.dates()
+    return [Held(*row, gone.get((row[0], row[1]))) for row in rows]

@@ -50,4 +50,4 @@ def inventory() -> list[Held]:
         .order_by("provider", "model", "voice")
     )
     gone = retirement.dates()
-    return [Held(*row, gone.get((row[0], row[1]))) for row in rows]
+    return [Held._make((*row, gone.get((row[0], row[1])))) for row in rows]

@@ -81,11 +81,12 @@ def _change(keys: Sequence[str], change: Change) -> int:
         # A row of a later release is left alone (law 14).
         chosen = entries().filter(key__in=batch, schema_version__lte=SCHEMA_VERSION)
         changed += change(chosen, cache.config)
-        _spread(cache, batch)
+        spread(cache, batch)
     return changed
 
 
-def _spread(cache: MultiTierAudioCache, keys: list[str]) -> None:
+def spread(cache: MultiTierAudioCache, keys: Sequence[str]) -> None:
+    """Have the other tiers lose their copies, or get the rows as they are now."""
     rungs = cache.ladder.rungs
     names = [rung.tier.name for rung in rungs]
     depth = names.index(PERSISTENT) if PERSISTENT in names else len(rungs)

@@ -17,10 +17,12 @@ class TTSAppConfig(AppConfig):
     def ready(self) -> None:
         """Connect signals of Django, nothing else."""
         from audiocache import retirement, warmers
+        from audiocache.doctor import registry as doctor
         from audiocache.management import registry
         from tts import checks, retired  # noqa: F401 - they register themselves
         from tts.service import reset_on_change
 
+        doctor.register("decoding", "tts.doctor.decoding")
         retirement.register("tts", "tts.retired.dates")
         warmers.register("tts", "tts.warming.warm_stored_phrases")
         registry.register("warm", "tts.management.warm.Warm")

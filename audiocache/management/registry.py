@@ -22,6 +22,8 @@ _paths: dict[str, str] = {
     "inventory": f"{_ROOM}.inventory.Inventory",
     "pin": f"{_ROOM}.pin.Pin",
     "unpin": f"{_ROOM}.pin.Unpin",
+    "doctor": f"{_ROOM}.doctor.Doctor",
+    "mend": f"{_ROOM}.mend.Mend",
     "scrub": f"{_ROOM}.scrub.Scrub",
     # Until the app that brings them registers its own: a sentence about that app.
     "warm": f"{_ROOM}.absent.OfTts",

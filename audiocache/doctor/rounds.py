@@ -61,7 +61,7 @@ def examine(*, deep: bool = False, clock: Clock = now_ms) -> Examination:
     """Look at the process's installation. Where settings are wrong, at nothing else."""
     seen = Examination([], [])
     _look(seen, "settings", settings.wrong)
-    if any(found.name == settings.UNREADABLE for found in seen.findings):
+    if any(found.name.startswith(settings.ERRORS) for found in seen.findings):
         return seen
     case = Case(CacheConfig.load(), clock, deep)
     try:
@@ -111,5 +111,5 @@ def _hidden(name: str, error: Exception) -> Finding:
         name,
         f"It could not be looked at: {kind}.",
         "What cannot be read by the doctor is not read by the cache either.",
-        "manage.py check --database default; manage.py audiocache stats",
+        "manage.py audiocache stats: does the tier answer now?",
     )

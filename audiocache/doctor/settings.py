@@ -10,8 +10,8 @@ from django.core.checks import WARNING, CheckMessage, run_checks
 from audiocache.checks import check_settings
 from audiocache.doctor.findings import Finding
 
-UNREADABLE: Final = "audiocache.E001"
-"""The check of a setting that cannot be understood: there is no configuration to go on with."""
+ERRORS: Final = "audiocache.E"
+"""Begins what no cache can be built with: then there is nothing to go on with."""
 
 
 def wrong() -> Iterator[Finding]:

@@ -7,6 +7,9 @@ from typing import Any, Final, NamedTuple
 
 DONE: Final = "erased"
 PENDING: Final = "pending"
+"""It could not be done now."""
+KEPT: Final = "kept"
+"""Until somebody decides to do what costs more than a removal may."""
 OTHERS: Final = "not ours"
 
 
@@ -15,7 +18,7 @@ class Step(NamedTuple):
 
     place: str
     state: str
-    """DONE, PENDING or OTHERS."""
+    """DONE, PENDING, KEPT or OTHERS."""
     told: str
     """What was found or done, in a sentence."""
     type_: str = ""
@@ -43,7 +46,12 @@ class Report(NamedTuple):
     @property
     def complete(self) -> bool:
         """Is all that is the cache's gone by now?"""
-        return not any(step.state == PENDING for step in self.steps)
+        return not any(step.state in {PENDING, KEPT} for step in self.steps)
+
+    @property
+    def failed(self) -> bool:
+        """Was there something that could not be done?"""
+        return any(step.state == PENDING for step in self.steps)
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""

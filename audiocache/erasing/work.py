@@ -12,7 +12,7 @@ from django.db import connections
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import DISTRIBUTED, MEMORY, PERSISTENT
 from audiocache.erasing import scrubbing
-from audiocache.erasing.report import DONE, OTHERS, PENDING, Report, Step
+from audiocache.erasing.report import DONE, KEPT, OTHERS, PENDING, Report, Step
 from audiocache.erasing.subject import Subject, forget_refused, refused_of
 from audiocache.finding import entries, ready
 from audiocache.legacy.adoption import names_aside
@@ -23,8 +23,8 @@ _BY_ITSELF: Final = "does not answer; it is told when it does, before it is beli
 _AGAIN: Final = "does not answer, and no other tier remembers the removal: run this again"
 
 
-def erase(cache: MultiTierAudioCache, subject: Subject, *, rewrite: bool) -> Report:
-    """Remove a subject from every tier, and `rewrite` the files that would keep it."""
+def erase(cache: MultiTierAudioCache, subject: Subject) -> Report:
+    """Remove a subject from every tier, and rewrite the file that would keep it."""
     has_table = _table_answers(cache)
     number = entries().filter(subject.rows).count() if has_table else 0
     refused = refused_of(subject) if has_table else []
@@ -32,7 +32,7 @@ def erase(cache: MultiTierAudioCache, subject: Subject, *, rewrite: bool) -> Rep
     steps = [*_tiers(cache, subject)]
     if has_table:
         steps.append(_quarantine(forget_refused(refused)))
-        steps.extend(_files(rewrite=rewrite))
+        steps.extend(_files())
     return Report(number, removed, [*steps, *_elsewhere(cache)])
 
 
@@ -68,21 +68,15 @@ def _quarantine(number: int) -> Step:
 # What files keep
 
 
-def _files(*, rewrite: bool) -> Iterator[Step]:
+def _files() -> Iterator[Step]:
     vendor = connections[ready()].vendor
-    place = "SQLite's file" if vendor == "sqlite" else "PostgreSQL's files"
-    if not rewrite or not scrubbing.can_rewrite_at_once():
-        yield Step(place, PENDING, _kept_by(vendor), SCRUB)
+    if scrubbing.can_rewrite_at_once():
+        yield _rewritten("SQLite's file")
     else:
-        yield _rewritten(place)
+        told = "dead rows have it until VACUUM FULL, for which nobody can use the tables"
+        yield Step("PostgreSQL's files", KEPT, told, SCRUB)
     for path in _earlier_files(vendor):
-        yield Step("an earlier cache's file", PENDING, "it was imported and kept", f"rm {path}")
-
-
-def _kept_by(vendor: str) -> str:
-    if vendor == "sqlite":
-        return "free pages keep what was deleted until they are used again"
-    return "dead rows keep it until VACUUM FULL, for which nobody can use the tables"
+        yield Step("an earlier cache's file", KEPT, "it was imported, and left", f"rm {path}")
 
 
 def _rewritten(place: str) -> Step:

@@ -70,12 +70,12 @@ class Remove(Subcommand):
         self.out.line("Removed." if removed else "No tier had it.")
 
     def _erase(self, cache: MultiTierAudioCache, subject: Subject, *, as_json: bool) -> None:
-        report = erasing.erase(cache, subject, rewrite=True)
+        report = erasing.erase(cache, subject)
         if as_json:
             self.out.json(report.facts())
         else:
             self._report(report)
-        if not report.complete:
+        if report.failed:
             raise CommandError("Not all of it is erased yet: see what is pending.")
 
     def _report(self, report: Report) -> None:

@@ -32,9 +32,12 @@ PRAGMAS: Final = """
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
 PRAGMA mmap_size=268435456;
-PRAGMA secure_delete=OFF;
+PRAGMA secure_delete=FAST;
 PRAGMA journal_size_limit=67108864;
 PRAGMA cache_size=-8192;
+"""
+"""FAST overwrites what is deleted in pages that are written anyway, where texts are; ON would write
+each page of a sound that goes: see docs/privacy.md.
 """
 SQLITE_OPTIONS: Final = {
     "init_command": PRAGMAS,

@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from audiocache.charges import BEGUN
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding, mend
 from audiocache.doctor.sight import FileSight, Sight
 from audiocache.tiers.sql import dialect_for
 
+DAY_MS: Final = 86_400_000
 LONGEST_MS: Final = 3_600_000
 """A lease is seconds long and extended; one that ends later was taken by a wrong clock."""
 APART_MS: Final = 10_000
@@ -74,6 +76,21 @@ def refused(case: Case) -> Iterator[Finding]:
             f"{number:,} clips are not made now, for their provider's answer was refused.",
             "Callers get an error for them; each was probably paid for.",
             "Listen to them at /admin/audiocache/refusedclip/, and accept or discard them.",
+        )
+
+
+def calls(case: Case) -> Iterator[Finding]:
+    """Paid calls of the last day of which nobody wrote the end."""
+    number = case.sight.value(
+        "SELECT COUNT(*) FROM audiocache_charge WHERE outcome = ? AND at > ? AND at < ?",
+        [BEGUN, case.now - DAY_MS, case.now - LONGEST_MS],
+    )
+    if number:
+        yield Finding(
+            "calls",
+            f"{number:,} paid calls of the last day have begun and not ended.",
+            "Their processes were killed: each counts as spent, and what it bought is lost.",
+            "dmesg -T | grep -i 'killed process'; and give workers more time to end",
         )
 
 

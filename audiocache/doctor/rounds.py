@@ -41,6 +41,7 @@ OF_DATABASE: Final[dict[str, Examine]] = {
     "leases": coordination.leases,
     "removals": coordination.removals,
     "refused": coordination.refused,
+    "calls": coordination.calls,
     "database_clock": coordination.clock,
 }
 OF_REDIS: Final[dict[str, Examine]] = {

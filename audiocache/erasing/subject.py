@@ -18,9 +18,9 @@ BATCH = 100
 """Digests in one statement."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Subject:
-    """A selection of entries, and how a cache removes it."""
+    """A selection of entries, and how a cache removes it. Without a repr: a tag may be a name."""
 
     removals: Sequence[Removal]
     """What each tier is asked to remove."""

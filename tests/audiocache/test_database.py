@@ -191,7 +191,7 @@ def test_the_file_has_the_options_that_suit_it(cache: MultiTierAudioCache, folde
     assert stats["db_path"] == str(folder / "audio_cache.db")
     own = connections[database.alias_of(cache.config)]
     with own.cursor() as cursor:
-        for pragma, value in (("synchronous", 1), ("secure_delete", 0), ("cache_size", -8192)):
+        for pragma, value in (("synchronous", 1), ("secure_delete", 2), ("cache_size", -8192)):
             cursor.execute(f"PRAGMA {pragma}")
             assert cursor.fetchone() == (value,)
 

@@ -17,12 +17,22 @@ import redis
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
+from django.db.models import Sum
 
 from audiocache import get_audio_cache
 from audiocache.builder import replace_audio_cache
 from audiocache.clock import now_ms
 from audiocache.doctor.rounds import examine
-from audiocache.models import AudioCacheEntry, Lease, RefusedClip, Removal, State, Tag, Total
+from audiocache.models import (
+    AudioCacheEntry,
+    Charge,
+    Lease,
+    RefusedClip,
+    Removal,
+    State,
+    Tag,
+    Total,
+)
 from audiocache.pulse import pulse
 from audiocache.tiers.sql.lease_file import LeaseFile
 from project.servers import start_redis
@@ -213,6 +223,25 @@ def pin_all(site: Site) -> None:
     AudioCacheEntry.objects.update(pinned=True)
 
 
+def killed(site: Site) -> None:
+    Charge.objects.create(call="killed", at=now_ms() - 2 * 3_600_000, source_key="0" * 64)
+
+
+def half_empty(site: Site) -> None:
+    """The file gives no page back by itself."""
+    for number in range(3):
+        row(f"long {number}", audio=bytes(2**20))
+    AudioCacheEntry.objects.filter(text__startswith="long").delete()
+
+
+def deferred(site: Site) -> None:
+    connections[site.alias].settings_dict["OPTIONS"]["transaction_mode"] = "DEFERRED"
+
+
+def immediate(site: Site) -> None:
+    connections[site.alias].settings_dict["OPTIONS"]["transaction_mode"] = "IMMEDIATE"
+
+
 def a_later_release(site: Site) -> None:
     names = "INSERT INTO django_migrations (app, name, applied) VALUES"
     site.execute(f"{names} ('audiocache', '9999_later', CURRENT_TIMESTAMP)")
@@ -234,6 +263,8 @@ OF_FILES = [
     Fault("journal", no_wal),
     Fault("waiting", impatient, patient_again),
     Fault("wal", long_log),
+    Fault("transactions", deferred, immediate),
+    Fault("free_pages", half_empty),
     Fault("disk", using(PERSISTENT_MAX_MB=10**12), using()),
 ]
 OF_EITHER = [
@@ -250,6 +281,7 @@ OF_EITHER = [
     Fault("limits", over, not_over),
     Fault("pins", pin_all, lambda _: type_("manage.py audiocache unpin --tag menu")),
     Fault("refused", refuse, lambda _: RefusedClip.objects.all().delete()),
+    Fault("calls", killed, lambda _: Charge.objects.all().delete()),
     Fault("redis", lambda site: site.server.pause(), lambda site: site.server.resume()),
     Fault("redis_memory", server_with("maxmemory", "0"), server_with("maxmemory", "64mb")),
     Fault(
@@ -289,8 +321,9 @@ def test_a_sound_installation_has_no_finding(site: Site) -> None:
 
 @pytest.mark.parametrize(("alias", "fault"), list(faults()))
 def test_must_show_7_each_planted_fault_is_found_and_mended_by_what_it_says(
-    site: Site, fault: Fault
+    site: Site, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("audiocache.doctor.space.FREE_BYTES", 2**20)  # the half of a small file
     site.fill()
     fault.plant(site)
     try:
@@ -338,6 +371,34 @@ def test_a_file_that_is_no_database_is_named(
     assert found["database"].startswith(f"mv {path} {path}.broken")
     path.rename(f"{path}.broken")
     assert doctor() == {}
+
+
+def test_what_cannot_be_looked_at_is_a_finding_without_the_drivers_words(site: Site) -> None:
+    site.execute("ALTER TABLE audiocache_refused RENAME TO hidden")
+    try:
+        found = {one.name: one for one in examine().findings}
+    finally:
+        site.execute("ALTER TABLE hidden RENAME TO audiocache_refused")
+    assert found["refused"].what.startswith("It could not be looked at: ")
+    assert "hidden" not in str(found["refused"])
+
+
+def test_totals_are_counted_anew_while_others_write(
+    site: Site, in_threads: Callable[[int, Callable[[int], Any]], list[Any]]
+) -> None:
+    cache = get_audio_cache()
+
+    def work(place: int) -> None:
+        for number in range(15):
+            if place:
+                cache.put(f"{place} {number}", b"RIFF" * 20)
+            else:
+                call_command("audiocache", "mend", "totals", stdout=io.StringIO())
+
+    in_threads(4, work)
+    sums = Total.objects.aggregate(entries=Sum("entries"), bytes=Sum("bytes"))
+    assert sums["entries"] == AudioCacheEntry.objects.count() == 45
+    assert sums["bytes"] == 45 * 80
 
 
 def test_clocks_that_differ_are_told(site: Site) -> None:

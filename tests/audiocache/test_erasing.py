@@ -205,6 +205,37 @@ def test_a_removal_that_does_not_erase_leaves_refused_answers(settings: Any) -> 
 
 
 @ON_SQLITE
+def test_an_ordinary_removal_leaves_no_text_in_sqlites_pages(settings: Any) -> None:
+    cache = use(settings, PERSISTENT_DATABASE="audiocache")
+    text = f"Dear Ottoline {secrets.token_hex(12)}"
+    cache.put(text, NEIGHBOUR * 1000)
+    run("mend", "wal")
+    assert any(text.encode() in raw for raw in database_files("audiocache").values())
+    cache.remove(text)
+    run("mend", "wal")
+    assert not any(text.encode() in raw for raw in database_files("audiocache").values())
+
+
+def test_without_a_database_a_redis_that_is_away_is_to_be_told_again(
+    settings: Any, server: RedisServer
+) -> None:
+    cache = use(settings, BACKEND="redis", REDIS_URL=server.url)
+    cache.put("one", b"RIFF1", tags=["t"])
+    server.pause()
+    out = io.StringIO()
+    try:
+        with pytest.raises(CommandError, match="Not all of it is erased yet"):
+            call_command("audiocache", "remove", "--tag", "t", "--yes", stdout=out)
+    finally:
+        server.resume()
+    assert "no other tier remembers the removal: run this again" in out.getvalue()
+    use(settings, BACKEND="redis", REDIS_URL=server.url)  # as in another process
+    assert "erased: distributed" in run("remove", "--tag", "t", "--yes")
+    with redis.Redis.from_url(server.url) as client:
+        assert not [name for name in client.scan_iter() if b":entry:" in name]
+
+
+@ON_SQLITE
 def test_keys_can_be_erased(settings: Any) -> None:
     cache = use(settings, PERSISTENT_DATABASE="audiocache")
     subject = Subject()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 import redis
@@ -80,15 +81,16 @@ class Site:
     def __init__(self, settings: Any, server: RedisServer, alias: str) -> None:
         self.settings, self.server, self.alias = settings, server, alias
         self.vendor = connections[alias].vendor
+        self.prefix = f"test-{uuid4().hex[:12]}"
 
     def use(self, **given: Any) -> None:
         base = {"PERSISTENT_DATABASE": self.alias, "REDIS_URL": self.server.url}
+        base["REDIS_PREFIX"] = self.prefix
         self.settings.AUDIOCACHE = base | given
 
     def fill(self) -> None:
-        cache = get_audio_cache()
-        for number in range(3):
-            cache.put(f"phrase {number}", b"RIFF" + bytes([number]) * 100, tags=["menu"])
+        phrases = [(f"phrase {number}", b"RIFF" + bytes([number]) * 100) for number in range(3)]
+        get_audio_cache().put_many(phrases, tags=["menu"])
         end()
 
     def execute(self, sql: str, *values: Any) -> None:

@@ -106,9 +106,16 @@ def _elsewhere(cache: MultiTierAudioCache) -> Iterator[Step]:
             "redis-cli BGSAVE, redis-cli BGREWRITEAOF",
         )
     if PERSISTENT in cache.tiers and connections[ready()].vendor == "sqlite":
-        told = "each drops it within a second; its free pages keep it until they are rewritten"
-        yield Step("files of other hosts", OTHERS, told, f"{SCRUB}, on each of them")
+        yield _files_of_others(shared=DISTRIBUTED in cache.tiers)
     if PERSISTENT in cache.tiers and connections[ready()].vendor == "postgresql":
         yield Step("PostgreSQL's log and replicas", OTHERS, "the WAL keeps it until it is recycled")
     yield Step("backups, exports, browsers", OTHERS, "copies that left the cache")
     yield Step("the provider", OTHERS, "what it logged of the texts it was sent")
+
+
+def _files_of_others(*, shared: bool) -> Step:
+    place = "files of other hosts"
+    if not shared:
+        return Step(place, OTHERS, "without Redis they hear of nothing", "the same on each of them")
+    told = "each drops it within a second; its free pages keep it until they are rewritten"
+    return Step(place, OTHERS, told, f"{SCRUB}, on each of them")

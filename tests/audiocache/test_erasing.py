@@ -236,6 +236,18 @@ def test_without_a_database_a_redis_that_is_away_is_to_be_told_again(
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("shared", [True, False])
+def test_other_hosts_files_hear_of_it_by_redis_alone(
+    settings: Any, server: RedisServer, shared: bool
+) -> None:
+    more = {"REDIS_URL": server.url} if shared else {}
+    use(settings, PERSISTENT_DATABASE="audiocache", **more).put("one", b"RIFF1", tags=["t"])
+    said = run("remove", "--tag", "t", "--yes")
+    assert ("files of other hosts: each drops it within a second" in said) is shared
+    assert ("type: the same on each of them" in said) is not shared
+
+
+@ON_SQLITE
 def test_keys_can_be_erased(settings: Any) -> None:
     cache = use(settings, PERSISTENT_DATABASE="audiocache")
     subject = Subject()

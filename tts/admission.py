@@ -88,7 +88,7 @@ def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
         _refuse_other_coding(walked, request.audio_format or "")
         duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
         if not walked.silent and duration_ms is not None:
-            _refuse_length(duration_ms, request, FASTEST if walked.end_is_marked else USUAL)
+            _refuse_length(duration_ms, request, walked)
         if walked.silent or _decodes_to_silence(audio, wanted, walked):
             raise _Refusal("the answer is silent")
     except BadContainer as error:
@@ -188,8 +188,10 @@ def _refuse_apart(decoded: Decoded, whole_ms: int) -> None:
         raise BadContainer(f"its sound goes on behind the {whole_ms} ms that it says")
 
 
-def _refuse_length(duration_ms: int, request: SpeechRequest, fastest: float) -> None:
+def _refuse_length(duration_ms: int, request: SpeechRequest, walked: Walked) -> None:
     speed = request.speed or 1.0
+    # Instructions may be to hurry.
+    fastest = FASTEST if walked.end_is_marked or request.instructions else USUAL
     least, most = bounds(request.text, speed, ssml=request.ssml, fastest=fastest)
     seconds = duration_ms / 1000
     if not least <= seconds <= most:

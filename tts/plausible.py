@@ -30,6 +30,10 @@ PROSODY: Final = 6.0
 PAUSE: Final = 2.0
 """Seconds of a pause or paragraph that says none."""
 
+_UNSAID: Final = re.compile(r"\[[^\[\]]*\]|(\w)(?=\1\1)")
+"""Directions in brackets, and what draws a letter out: of a run two count."""
+_SYLLABLES: Final = re.compile("[\u3400-\u9fff\uac00-\ud7af]")
+"""Han and Hangul: each takes as long as two letters or longer."""
 _TAG: Final = re.compile("<[^<>]*>")
 _RECORDING: Final = re.compile(r"<(?:\w+:)?(?:audio|backgroundaudio|par|seq|media)\b")
 _PAUSE: Final = re.compile(r"<(?:\w+:)?(?:break|p|s|silence)\b")
@@ -65,12 +69,20 @@ def _without_comments(document: str) -> str:
 
 
 def _spoken(text: str, fastest: float) -> tuple[float, float]:
-    kinds = Counter(unicodedata.category(character) for character in text)
+    kinds = Counter(map(unicodedata.category, text))
     letters = kinds["Ll"] + kinds["Lu"] + kinds["Lt"]
     silent = kinds["Zs"] + kinds["Cc"]
     others = len(text) - letters - silent
-    least = (letters + kinds["Lo"] - FREE) / fastest
+    least = (_least_letters(text) - FREE) / fastest
     return least, PAUSES + letters * SLOWEST_LETTER + others * SLOWEST_OTHER
+
+
+def _least_letters(text: str) -> int:
+    """Those that are said whatever the voice makes of the text."""
+    said = _UNSAID.sub("", text)
+    kinds = Counter(map(unicodedata.category, said))
+    letters = kinds["Ll"] + kinds["Lu"] + kinds["Lt"] + kinds["Lo"]
+    return letters + len(_SYLLABLES.findall(said))
 
 
 def _pauses(ssml: str) -> float:

@@ -32,6 +32,8 @@ class Wav(NamedTuple):
     block: int
     """Bytes of one sample of all channels."""
     data: bytes
+    is_said: bool
+    """False: how many samples there are is not said, so nothing shows that some are missing."""
 
     @property
     def duration_ms(self) -> int:
@@ -55,14 +57,15 @@ def read_wav(audio: bytes) -> Wav:
         raise BadWav("no RIFF header")
     end = _end(audio)
     fmt = data = None
-    for name, chunk in _chunks(audio, end):
+    is_said = True
+    for name, chunk, size in _chunks(audio, end):
         if name == b"fmt ":
             fmt = chunk
         elif name == b"data":
-            data = chunk
+            data, is_said = chunk, size == len(chunk) > 0
     if fmt is None or data is None:
         raise BadWav("no sound chunk" if fmt else "no format chunk")
-    return _wav(fmt, data)
+    return _wav(fmt, data, is_said)
 
 
 def _end(audio: bytes) -> int:
@@ -81,24 +84,25 @@ def _is_unsaid(size: int, left: int) -> bool:
     return not size or (size >= UNSAID and size > left)
 
 
-def _chunks(audio: bytes, end: int) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(audio: bytes, end: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Names, what is in them, and the bytes that they are said to have."""
     at = 12
     for _ in range(MAX_CHUNKS):
         if at + 8 > end:
             return
         name = audio[at : at + 4]
-        size = int.from_bytes(audio[at + 4 : at + 8], "little")
+        said = size = int.from_bytes(audio[at + 4 : at + 8], "little")
         at += 8
         if name == b"data" and _is_unsaid(size, end - at):
             size = end - at
         if at + size > end:
             raise BadWav(f"a chunk is cut: {end - at} of {size} bytes")
-        yield name, audio[at : at + size]
+        yield name, audio[at : at + size], said
         at += size + size % 2
     raise BadWav(f"more than {MAX_CHUNKS} chunks")
 
 
-def _wav(fmt: bytes, data: bytes) -> Wav:
+def _wav(fmt: bytes, data: bytes, is_said: bool) -> Wav:
     if len(fmt) < _FMT.size:
         raise BadWav("its format chunk is too short")
     coding, channels, sample_rate, byte_rate, block, bits = _FMT.unpack_from(fmt)
@@ -108,4 +112,4 @@ def _wav(fmt: bytes, data: bytes) -> Wav:
         raise BadWav("its format chunk holds zeros")
     if len(data) % block:
         raise BadWav("its last sample is cut")
-    return Wav(coding, channels, sample_rate, bits, block, data)
+    return Wav(coding, channels, sample_rate, bits, block, data, is_said)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 from tts.containers.crc import REVERSED, ogg_crc
 from tts.containers.flac import walk_flac
+from tts.containers.mp3 import Frame, frame_of
+from tts.containers.tags import behind_tags
 
 PAGE: Final = struct.Struct("<4sBBqIIIB")
 
@@ -93,6 +97,27 @@ def first_flac_frames(flac: bytes, part: float) -> bytes:
     pieces = walk_flac(flac).pieces
     end = max(piece.end for piece in pieces if piece.end <= len(flac) * part)
     return flac[:end]
+
+
+def without_xing(mp3: bytes) -> bytes:
+    """Without what stands before its sound: nothing says how long it is."""
+    return mp3[next(at for at, _ in list(_frames(mp3))[1:]) :]
+
+
+def with_random_frames(mp3: bytes, part: float) -> bytes:
+    """The same frames by their headers, but noise in a part of them."""
+    chance, audio = random.Random(1), bytearray(mp3)
+    for at, frame in list(_frames(mp3))[1:]:
+        if chance.random() < part:
+            audio[at + 4 : at + frame.size] = chance.randbytes(frame.size - 4)
+    return bytes(audio)
+
+
+def _frames(mp3: bytes) -> Iterator[tuple[int, Frame]]:
+    at = behind_tags(mp3, 0)
+    while frame := frame_of(mp3[at : at + 4]):
+        yield at, frame
+        at += frame.size
 
 
 def _pages(ogg: bytes) -> list[bytes]:

@@ -253,6 +253,8 @@ def refusal_of(recording: Recording, asked: SpeechRequest) -> str:
         (SENTENCE, 0.6, {"speed": 4}),
         (SENTENCE, 40, {"speed": 0.25}),
         ("<speak>Wait <break time='60s'/></speak>", 61, {"ssml": True}),
+        ("[in a hurry, like an auctioneer in a film] Sold!", 0.6, {}),
+        ("No" + "o" * 60 + "!", 1, {}),
     ],
 )
 def test_plausible_lengths_are_admitted(text: str, seconds: float, fields: dict[str, Any]) -> None:
@@ -261,11 +263,48 @@ def test_plausible_lengths_are_admitted(text: str, seconds: float, fields: dict[
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds", "instructions", "admitted"),
+    [
+        (SENTENCE, 2, None, True),
+        (SENTENCE, 1.7, None, False),
+        (SENTENCE, 1.7, "Hurry!", True),
+        ("图书馆还有十五分钟就要关门了。", 1.2, None, True),
+        ("图书馆还有十五分钟就要关门了。", 0.7, None, False),
+    ],
+)
+def test_what_does_not_say_its_length_must_last_as_long_as_speech_usually_does(
+    text: str, seconds: float, instructions: str | None, admitted: bool
+) -> None:
+    asked = request(text).completed(instructions=instructions)
+    recording = Recording(audio=unsaid(tone(seconds), 8000))
+    if admitted:
+        assert admit(recording, asked).duration_ms
+    else:
+        assert "plausible" in refusal_of(recording, asked)
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [("Hello", 90), (SENTENCE, 0.05), (SENTENCE, 0.5), ("word " * 180, 12), ("Oh", 0.01)],
 )
 def test_implausible_lengths_are_refused(text: str, seconds: float) -> None:
     assert "plausible" in refusal(wav_of(tone(seconds), 8000), request(text))
+
+
+def unsaid(pcm: bytes, rate: int) -> bytes:
+    """As those write WAV who send while they encode."""
+    audio = bytearray(wav_of(pcm, rate))
+    audio[4:8] = audio[40:44] = b"\xff" * 4
+    return bytes(audio)
+
+
+UNMARKED: dict[str, Callable[[bytes, int], bytes]] = {
+    "wav with unsaid sizes": unsaid,
+    "pcm": lambda pcm, _: pcm,
+    "mp3 without Xing": lambda pcm, rate: tagged.without_xing(encoded(pcm, rate, "mp3")),
+    "aac": lambda pcm, rate: encoded(pcm, rate, "aac"),
+}
+"""What says nowhere how long it is, as providers send it, by format."""
 
 
 class TestRealClips:
@@ -327,18 +366,39 @@ class TestRealClips:
             tag + clip(SENTENCE, "aac"), format_request("mp3")
         )
 
-    def test_half_a_clip_without_any_length_cannot_be_told(self) -> None:
-        """Nothing in these says how much there should be: `docs/providers.md` says so."""
-        pcm, rate = spoken_by_espeak(SENTENCE)
-        half = pcm[: len(pcm) // 4 * 2]
-        unsaid = bytearray(wav_of(half, rate))
-        unsaid[4:8] = unsaid[40:44] = b"\xff" * 4
-        for audio, audio_format in ((half, "pcm"), (bytes(unsaid), "wav")):
-            asked = format_request(audio_format, rate=rate)
-            assert admit(Recording(audio=audio), asked).duration_ms == round(len(half) * 500 / rate)
-        assert "cut" in refusal(half + b"\0", format_request("pcm", rate=rate))
-        short = pcm[: len(pcm) // 20 * 2]
-        assert "plausible" in refusal(short, format_request("pcm", rate=rate))
+    @pytest.mark.parametrize("language", TEXTS)
+    @pytest.mark.parametrize("form", UNMARKED)
+    def test_a_part_that_is_whole_in_itself_is_told_by_its_length_alone(
+        self, form: str, language: str
+    ) -> None:
+        """Nothing in these says how much there should be: `docs/providers.md` says so.
+
+        Where a letter is less than a sound, half a clip is still slow enough to be all of it.
+        """
+        text = TEXTS[language][: 25 if language in {"cmn", "ja", "ko"} else 60]
+        pcm, rate = spoken_by_espeak(text, language)
+        asked = format_request(form.partition(" ")[0], text, rate=rate)
+
+        def part(of_all: float) -> Recording:
+            return Recording(audio=UNMARKED[form](pcm[: round(len(pcm) // 2 * of_all) * 2], rate))
+
+        assert admit(part(1), asked).duration_ms
+        assert "plausible" in refusal(part(0.1).audio, asked)
+        if language in {"en", "ru", "el"}:
+            assert "plausible" in refusal(part(0.35).audio, asked)
+        else:
+            assert admit(part(0.5), asked).duration_ms
+
+    @pytest.mark.parametrize("form", UNMARKED)
+    def test_a_part_that_ends_within_a_frame_or_sample_is_refused(self, form: str) -> None:
+        audio = UNMARKED[form](*spoken_by_espeak(SENTENCE))
+        asked = format_request(form.partition(" ")[0])
+        assert "no whole" in refusal(audio[:-3], asked)
+
+    @pytest.mark.parametrize("part", [1, 0.1])
+    def test_mp3_whose_frames_hold_noise_is_refused(self, part: float) -> None:
+        audio = tagged.with_random_frames(clip(SENTENCE, "mp3"), part)
+        assert "the decoder fails" in refusal(audio, format_request("mp3"))
 
     @pytest.mark.parametrize("audio_format", ["opus", "vorbis"])
     def test_ogg_that_says_to_be_shorter_than_it_is_is_refused(self, audio_format: str) -> None:

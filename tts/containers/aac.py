@@ -39,7 +39,8 @@ def walk_aac(audio: bytes) -> Walked:
     if at > end:
         raise BadContainer(f"its last frame is cut: {at - end} bytes are missing")
     pieces.cut(at)
-    return Walked(round(blocks * SAMPLES * 1000 / rate), pieces=tuple(pieces.found))
+    duration_ms = round(blocks * SAMPLES * 1000 / rate)
+    return Walked(duration_ms, end_is_marked=False, pieces=tuple(pieces.found))
 
 
 def _rate(fixed: int) -> int:

@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 def walk_mp3(audio: bytes) -> Walked:
     """Frames to the end. Raises BadContainer."""
     at = behind_tags(audio, 0)
-    first = _frame(audio[at : at + 4])
+    first = frame_of(audio[at : at + 4])
     if first is None:
         raise BadContainer("no MP3 frame at its beginning")
     said = _said_frames(audio[at : at + first.size], first)
@@ -45,13 +45,14 @@ def walk_mp3(audio: bytes) -> Walked:
     if said and frames < said - 1:
         raise BadContainer(f"cut: {frames} of {said} frames")
     duration_ms = round(frames * first.samples * 1000 / first.rate)
-    return Walked(duration_ms, pieces=tuple(pieces.found), rate=first.rate)
+    found = tuple(pieces.found)
+    return Walked(duration_ms, end_is_marked=bool(said), pieces=found, rate=first.rate)
 
 
 def _count_frames(audio: bytes, at: int, first: Frame, pieces: Pieces) -> int:
     frames, gaps, end = 0, 0, len(audio)
     while at < end:
-        frame = _frame(audio[at : at + 4])
+        frame = frame_of(audio[at : at + 4])
         if frame is None or frame.rate != first.rate:
             pieces.cut(at)
             begin, gaps = at, gaps + 1
@@ -77,7 +78,7 @@ def _refuse_rest(audio: bytes, at: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _frame(head: bytes) -> Frame | None:
+def frame_of(head: bytes) -> Frame | None:
     """None where the bytes are no header of layer III. Remembered: a clip has few of them."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None

@@ -25,17 +25,17 @@ def walk_pcm(audio: bytes, rate: int | None) -> Walked:
     """16-bit little-endian mono samples. Raises BadContainer."""
     if len(audio) % 2:
         raise BadContainer("cut in the middle of a 16-bit sample")
-    return Walked(_ms(len(audio) // 2, rate), silent=is_silent(audio))
+    return _unmarked(len(audio) // 2, rate, silent=is_silent(audio))
 
 
 def walk_ulaw(audio: bytes, rate: int | None) -> Walked:
     """Samples of one byte in µ-law."""
-    return Walked(_ms(len(audio), rate), silent=is_silent_law(audio, ULAW))
+    return _unmarked(len(audio), rate, silent=is_silent_law(audio, ULAW))
 
 
 def walk_alaw(audio: bytes, rate: int | None) -> Walked:
     """Samples of one byte in A-law."""
-    return Walked(_ms(len(audio), rate), silent=is_silent_law(audio, ALAW))
+    return _unmarked(len(audio), rate, silent=is_silent_law(audio, ALAW))
 
 
 def is_silent(data: bytes, code: str = "h") -> bool:
@@ -89,5 +89,7 @@ def _of_alaw(code: int) -> int:
     return size if code & 0x80 else -size
 
 
-def _ms(samples: int, rate: int | None) -> int | None:
-    return round(samples * 1000 / rate) if rate else None
+def _unmarked(samples: int, rate: int | None, *, silent: bool) -> Walked:
+    """After any sample there may be another one."""
+    duration_ms = round(samples * 1000 / rate) if rate else None
+    return Walked(duration_ms, silent=silent, end_is_marked=False)

@@ -40,4 +40,10 @@ def walk_wav(audio: bytes) -> Walked:
     if wav.block * 8 != wav.channels * wav.bits:
         raise BadContainer(f"its blocks of {wav.block} bytes are not those of its samples")
     codec = LAWS.get(wav.coding, LINEAR)
-    return Walked(wav.duration_ms, codec, silent=silent(wav.data), rate=wav.sample_rate)
+    return Walked(
+        wav.duration_ms,
+        codec,
+        silent=silent(wav.data),
+        end_is_marked=wav.is_said,
+        rate=wav.sample_rate,
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tts.clips import TEXTS, clip
 from tts.containers.base import BadContainer
-from tts.containers.mp3 import _frame, walk_mp3
+from tts.containers.mp3 import frame_of, walk_mp3
 from tts.containers.tags import MAX_TAGS, behind_tags
 
 FRAME = bytes.fromhex("fff314c0") + bytes(20)
@@ -82,7 +82,7 @@ def test_half_a_clip_cut_between_two_frames_is_seen() -> None:
     audio = clip(TEXTS["en"], "mp3")
     at = behind_tags(audio, 0)
     while at < len(audio) // 2:
-        frame = _frame(audio[at : at + 4])
+        frame = frame_of(audio[at : at + 4])
         assert frame is not None
         at += frame.size
     with pytest.raises(BadContainer, match="frames"):

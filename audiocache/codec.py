@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64, xxh3_64_intdigest
@@ -37,6 +38,12 @@ _DETAILS: Final = (
 )  # fmt: skip
 
 
+GROUPS: Final = "groups"
+"""First of the details: what the indices of its groups are called, for scripts. A reader needs
+them not; they follow from the rest.
+"""
+
+
 class Header(NamedTuple):
     """What the first bytes of an envelope say."""
 
@@ -49,10 +56,11 @@ class Header(NamedTuple):
     """Bytes of details, behind the header."""
 
 
-def encode(entry: AudioEntry, generation: int) -> bytes:
+def encode(entry: AudioEntry, generation: int, groups: Sequence[str] = ()) -> bytes:
     """The envelope of an entry, stamped with the generation of the cache it belongs to."""
+    known = {GROUPS: groups} | {name: getattr(entry, name) for name in _DETAILS}
     details = json.dumps(
-        {name: value for name in _DETAILS if (value := getattr(entry, name)) not in (None, "", ())},
+        {name: value for name, value in known.items() if value not in (None, "", (), [])},
         ensure_ascii=False,
         separators=(",", ":"),
     ).encode()
@@ -134,6 +142,7 @@ def _read_details(data: bytes) -> dict[str, Any]:
         # As text: of bytes, `json` first guesses which Unicode they are.
         given = json.loads(data.decode())
         details: dict[str, Any] = {**_ABSENT, **given}
+        details.pop(GROUPS, None)
         details["tags"] = tuple(details["tags"])
     except (TypeError, ValueError, RecursionError):
         raise CorruptEntry("the details are not what they should be") from None

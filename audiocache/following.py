@@ -29,9 +29,7 @@ WAIT_SECONDS: Final = 0.3
 TOLD_SECONDS: Final = 1.0
 """At most, until a tier has heard of removals."""
 READINGS: Final = 10
-"""Likewise. Where nothing is in trouble one does; an older answer that another thread brings late
-may hide that, once for each thread.
-"""
+"""Likewise. Where nothing is in trouble one does."""
 
 
 class Known(NamedTuple):
@@ -192,13 +190,16 @@ class Following:
         able = stream is not None and stream.circuit.available
         return (able and self._reconciler.lags_behind(known.stream)) or self.owing.owes(rung)
 
-    def lacks(self, rung: Rung, known: Known) -> bool:
-        """Did a tier say with its answer that it lacks some of what is known of the ledger?"""
+    def lacks(self, rung: Rung, known: Known, *, answered: bool = False) -> bool:
+        """Did a tier say that it lacks some of what is known of the ledger? `answered`: with the
+        answer that this thread has just got; others may have got later ones.
+        """
         if rung is not self.listener.stream_rung or self.listener.ledger_rung is None:
             return False
         # Of a ledger that began anew there is no more to hear than it has.
         wanted = min(known.ledger, self.listener.ledger.position)
-        return self.listener.stream.reached_ledger < wanted
+        stream = self.listener.stream
+        return (stream.answered_ledger if answered else stream.reached_ledger) < wanted
 
     def news_from(self, rung: Rung) -> bool:
         """Did a tier say with its answer that there is more to hear of?"""

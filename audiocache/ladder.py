@@ -169,7 +169,7 @@ class Ladder(Storing):
             if not following.admits(rung, known):
                 break
             answer = self.held(rung, keys)
-            late = answer is not None and following.lacks(rung, known)
+            late = answer is not None and following.lacks(rung, known, answered=True)
             news = answer is not None and tried + 1 < TRIES and following.news_from(rung)
             if not late and not news:
                 return answer, mark

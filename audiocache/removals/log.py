@@ -150,6 +150,11 @@ class Stream(Log):
     reached_ledger: int
     """What that was when Redis answered last."""
 
+    @property
+    @abstractmethod
+    def answered_ledger(self) -> int:
+        """What that was when Redis answered this thread last."""
+
     @abstractmethod
     def reached(self, ledger: str) -> int:
         """Up to where Redis has what a ledger says; 0 when it does not know the ledger."""

@@ -20,7 +20,7 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_asking import ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
-from audiocache.tiers.redis_groups import WRONG_TYPE, RedisGroups
+from audiocache.tiers.redis_groups import RedisGroups
 from audiocache.tiers.redis_leases import RedisLeases
 from audiocache.tiers.redis_log import RedisStream
 from audiocache.tiers.redis_log_scripts import Forgetting
@@ -80,17 +80,19 @@ class DistributedTier(Tier):
         wanted = list(keys)
         if not wanted:
             return {}
-        names = [self._names.entry(key) for key in wanted]
+        names, number = [self._names.entry(key) for key in wanted], self.log.number()
         with self._redis.use() as redis:
             several = ("MGET", self._names.generation, *self.log.along, *names)
-            answers = ask(redis, [several, ("EXISTS", *names)])
+            asked = [several, ("EXISTS", *names), self._groups.asking(wanted)]
+            *answers, told = ask(redis, asked)
             refuse(answers)
         (generation, end, reached, *values), there = answers
-        self.log.saw(end, reached)
+        self.log.saw(number, end, reached)
         held = {key: value for key, value in zip(wanted, values, strict=True) if value is not None}
         if there > len(held):
-            self._remove_foreign([key for key in wanted if key not in held])
-        return self._read_all(held, self._generation.learn(generation))
+            self._remove_corrupt(self._groups.foreign([key for key in wanted if key not in held]))
+        found = self._read_all(held, self._generation.learn(generation))
+        return self._named(found, self._groups.named(wanted, told))
 
     def _read_all(self, values: Mapping[str, bytes], generation: int) -> dict[str, AudioEntry]:
         found, bad, now = {}, [], self._clock()
@@ -105,24 +107,16 @@ class DistributedTier(Tier):
                 if stamp == generation and entry.keep_until > now:
                     found[key] = entry
         self._remove_corrupt(bad)
-        return self._named(found)
+        return found
 
-    def _named(self, found: dict[str, AudioEntry]) -> dict[str, AudioEntry]:
+    def _named(self, found: dict[str, AudioEntry], named: Collection[str]) -> dict[str, AudioEntry]:
         """Those whose groups all name them: what no removal would find, was evicted in part."""
-        if lost := self._groups.unnamed(found.values()):
+        if lost := self._groups.unnamed(one for key, one in found.items() if key not in named):
             number = len(lost)
             self.counts["evicted"] += number
             wanted = [Removal(KEY, key, before=one.created + 1) for key, one in lost.items()]
             self._remove(wanted)
         return {key: one for key, one in found.items() if key not in lost} if lost else found
-
-    def _remove_foreign(self, keys: Sequence[str]) -> None:
-        """MGET shows a list or a hash as nothing: look again, and count it as damage."""
-        with self._redis.use() as redis:
-            answers = ask(redis, [("STRLEN", self._names.entry(key)) for key in keys])
-            refuse(answers, but=WRONG_TYPE)
-        pairs = zip(keys, answers, strict=True)
-        self._remove_corrupt([key for key, size in pairs if isinstance(size, Exception)])
 
     def _remove_corrupt(self, keys: Sequence[str]) -> None:
         if keys:
@@ -173,9 +167,10 @@ class DistributedTier(Tier):
     ) -> dict[str, int]:
         """What came of each."""
         puts = [self._put(one, lives[key], mode.generation) for key, one in wanted.items()]
+        number = self.log.number()
         with self._redis.use() as redis:
             answers = scripts.run(redis, PUT, [put_call(self._names, put, mode) for put in puts])
-        self.log.saw(*answers[0][1:])
+        self.log.saw(number, *answers[0][1:])
         return {key: answer[0] for key, answer in zip(wanted, answers, strict=True)}
 
     def _life(self, entry: AudioEntry, now: int) -> int:
@@ -189,8 +184,8 @@ class DistributedTier(Tier):
         if not life:  # its header says whose older sound goes
             head = codec.encode(entry._replace(audio=b""), generation)
             return Put(entry.key, head, 0, entry.created)
-        envelope = codec.encode(entry, generation)
         groups = list(self._names.groups_of(entry))
+        envelope = codec.encode(entry, generation, groups)
         return Put(entry.key, envelope, life, entry.created, groups)
 
     # Removing

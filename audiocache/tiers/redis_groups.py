@@ -2,7 +2,9 @@
 
 Redis may evict an index and keep the entries that it names: no removal of the group finds them
 then. So an entry exists only as long as each of its groups names it. Who reads one asks for its
-places, too, which keeps an index in use for as long as its entries are.
+places along with it, which keeps an index in use for as long as its entries are: an envelope names
+its groups, so a script finds them. Where it does not (an earlier release's), or the server has not
+the script, they are asked for afterwards.
 """
 
 from __future__ import annotations
@@ -15,11 +17,34 @@ from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry, TierError
 from audiocache.tiers.redis_asking import Command, ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection
-from audiocache.tiers.redis_names import Names, is_key
+from audiocache.tiers.redis_names import KEY_CHARACTERS, Names, is_key
+from audiocache.tiers.redis_scripts import script
 
 BATCH: Final = 100
 """Members read in one round trip."""
 WRONG_TYPE: Final = "WRONGTYPE"
+LISTED: Final = 2048
+"""Bytes at the beginning of the details in which the groups are looked for."""
+
+# KEYS: entries. Answers for each 1 where all groups that its envelope lists name it; else 0: then
+# they are asked for by themselves.
+NAMED: Final = script(f"""
+local listing = '^{{"{codec.GROUPS}":(%b[])'
+local function named(entry)
+  local held = redis.pcall('GETRANGE', entry, {codec.HEADER_BYTES}, {codec.HEADER_BYTES + LISTED})
+  local listed = type(held) == 'string' and held:match(listing)
+  local read, groups = pcall(cjson.decode, listed or '')
+  if not read then return 0 end
+  local key = entry:sub(-{KEY_CHARACTERS})
+  for _, group in ipairs(groups) do
+    if type(redis.pcall('ZSCORE', group, key)) ~= 'string' then return 0 end
+  end
+  return 1
+end
+local answer = {{}}
+for i, entry in ipairs(KEYS) do answer[i] = named(entry) end
+return answer
+""")
 
 
 class RedisGroups:
@@ -48,7 +73,26 @@ class RedisGroups:
         ]
         return list(_silent(heads, self._asked(ranges)))
 
+    def foreign(self, keys: Sequence[str]) -> list[str]:
+        """Those of another type: MGET shows a list or a hash as nothing."""
+        sizes = self._asked([("STRLEN", self._names.entry(key)) for key in keys])
+        return [key for key, size in zip(keys, sizes, strict=True) if isinstance(size, Exception)]
+
     # Indices
+
+    def asking(self, keys: Sequence[str]) -> Command:
+        """What is asked along with entries; `named` reads the answer."""
+        return ("EVALSHA", NAMED.sha, len(keys), *map(self._names.entry, keys))
+
+    def named(self, keys: Sequence[str], answer: object) -> set[str]:
+        """The keys whose groups all name them, as far as the server could say."""
+        from redis.exceptions import NoScriptError
+
+        if isinstance(answer, NoScriptError):  # new, or restarted
+            with self._redis.use() as redis:
+                redis.script_load(NAMED.text)
+        told = answer if isinstance(answer, list) else []
+        return {key for key, one in zip(keys, told, strict=False) if one == 1}
 
     def unnamed(self, entries: Iterable[AudioEntry]) -> dict[str, AudioEntry]:
         """By key those that one of their groups does not name."""

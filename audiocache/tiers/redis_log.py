@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from audiocache.forks import RenewedLock
 from audiocache.removals import ALL, Cursor, News, Origin, Reading, Removal, Row, Stream
 from audiocache.removals.log import Own
 from audiocache.removals.values import heard_late, rows_of
@@ -28,40 +31,65 @@ class RedisStream(Stream):
         self.ledger = ""
         self.end = Cursor()
         self.reached_ledger = 0
+        self._numbers = itertools.count(1)
+        self._latest = 0
+        self._seeing = RenewedLock()
+        self._mine = threading.local()
 
     @property
     def along(self) -> tuple[str, str]:
         """What every look-up reads along."""
         return self._names.end, self._names.reached(self.ledger)
 
-    def saw(self, end: object, reached: object) -> None:
-        """What a look-up read along."""
-        self.end = _cursor(end)
-        self.reached_ledger = _position(reached)
+    @property
+    def answered_ledger(self) -> int:
+        """`reached_ledger` as this thread's own last answer had it."""
+        return int(getattr(self._mine, "reached", 0))
+
+    def number(self) -> int:
+        """Of a question that is about to be asked: answers may come in another order."""
+        return next(self._numbers)
+
+    def saw(self, number: int, end: object, reached: object) -> Cursor:
+        """What the answer to a question read along: where the stream ends.
+
+        The answer to an older question than the latest may only tell of more.
+        """
+        cursor, position = _cursor(end), _position(reached)
+        self._mine.reached = position
+        with self._seeing:
+            is_latest = number > self._latest
+            self._latest = max(self._latest, number)
+            if is_latest or _is_further(cursor, self.end):
+                self.end = cursor
+            if is_latest or position > self.reached_ledger:
+                self.reached_ledger = position
+        return cursor
 
     # Reading
 
     def read(self, cursor: Cursor | None) -> Reading:
         """What came behind the cursor; its own entry is read again, to see that it is the same."""
+        number = self.number()
         with self._redis.use() as redis:
-            self.saw(*redis.mget(self.along))
-        if cursor is None or self.end == cursor or not self.end.history:
-            return Reading(self.end if cursor is None or self.end.history else cursor)
-        if self.end.history != cursor.history:
-            cursor = Cursor(self.end.history)
-        return self._behind(cursor)
+            end = self.saw(number, *redis.mget(self.along))
+        if cursor is None or end == cursor or not end.history:
+            return Reading(end if cursor is None or end.history else cursor)
+        if end.history != cursor.history:
+            cursor = Cursor(end.history)
+        return self._behind(cursor, end)
 
-    def _behind(self, cursor: Cursor) -> Reading:
+    def _behind(self, cursor: Cursor, end: Cursor) -> Reading:
         with self._redis.use() as redis:
             read = redis.xrange(self._names.log, min=f"{cursor.position}-0", count=READ)
         news = tuple(_news(cursor.history, *one) for one in read)
-        first = news[0].cursor if news else self.end
+        first = news[0].cursor if news else end
         turned = first.position == cursor.position and first.mark != cursor.mark
-        if turned or self.end.position < cursor.position:
-            return Reading(self.end, turned=True)
+        if turned or end.position < cursor.position:
+            return Reading(end, turned=True)
         gap = first.position > max(cursor.position, 1) or not news
         later = news[1:] if first == cursor else news
-        return Reading(later[-1].cursor if later else self.end, later, gap=gap)
+        return Reading(later[-1].cursor if later else end, later, gap=gap)
 
     def reached(self, ledger: str) -> int:
         """Up to where Redis has what a ledger says."""
@@ -109,6 +137,10 @@ class RedisStream(Stream):
 def _cursor(value: object) -> Cursor:
     text = value.decode(errors="replace") if isinstance(value, bytes) else ""
     return Cursor.parse(text) or Cursor()
+
+
+def _is_further(one: Cursor, other: Cursor) -> bool:
+    return one.history == other.history and one.position > other.position
 
 
 def _position(value: object) -> int:

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Final
 
 from audiocache.entries import AudioEntry
 from audiocache.removals import TAGS, TEXT
 from audiocache.removals.values import digest
 
-is_key = re.compile(rb"[0-9a-f]{64}").fullmatch
+KEY_CHARACTERS: Final = 64
+
+is_key = re.compile(rb"[0-9a-f]{%d}" % KEY_CHARACTERS).fullmatch
 """Is this member of a group a key of ours? Others can write there, too."""
 
 

@@ -4,6 +4,7 @@ Reads an order a line, as JSON, and answers each with a line of JSON:
   {"speak": [texts], "threads": n, "at": instant}   each of n threads asks for all texts
   {"speak": [texts], "tasks": n, "at": instant}     the same from asyncio tasks
   {"put": seconds}                                  puts other clips meanwhile; answers at once
+  "audio_format": name                              of these: in another format than the site's
 Instants are seconds of the monotonic clock, which all processes of a host share.
 """
 
@@ -62,7 +63,9 @@ class Seen:
         }
 
 
-def speak_in_threads(texts: list[str], number: int, at: float) -> Seen:
+def speak_in_threads(
+    texts: list[str], number: int, at: float, audio_format: str | None = None
+) -> Seen:
     seen, all_ended = Seen(), threading.Barrier(number)
 
     def ask(place: int) -> None:
@@ -70,7 +73,8 @@ def speak_in_threads(texts: list[str], number: int, at: float) -> Seen:
         time.sleep(max(0.0, at - time.monotonic()))
         for text in texts[place % len(texts) :] + texts[: place % len(texts)]:
             try:
-                seen.sound(text, get_tts_service().synthesize_text_sync(text))
+                service = get_tts_service()
+                seen.sound(text, service.synthesize_text_sync(text, audio_format=audio_format))
             except Exception as error:
                 seen.errors[f"{type(error).__name__} {getattr(error, 'status', '')}"] += 1
         seen.end()
@@ -113,7 +117,8 @@ def obey(order: dict[str, Any]) -> dict[str, Any]:
         return {}
     if "tasks" in order:
         return asyncio.run(speak_in_tasks(order["speak"], order["tasks"], at)).told()
-    return speak_in_threads(order["speak"], order["threads"], at).told()
+    audio_format = order.get("audio_format")
+    return speak_in_threads(order["speak"], order["threads"], at, audio_format).told()
 
 
 if __name__ == "__main__":

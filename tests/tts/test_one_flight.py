@@ -80,6 +80,17 @@ def test_a_thousand_tasks_make_one_call(four: list[Speaker], provider: Server) -
     took(four, provider, "A phrase for tasks.", tasks=250)
 
 
+def test_two_formats_of_one_phrase_are_one_call(four: list[Speaker], provider: Server) -> None:
+    text, at = "A phrase in two formats.", time.monotonic() + 0.5
+    provider.heard.clear()
+    for speaker, audio_format in zip(four, ["mp3", "wav"] * 2, strict=True):
+        speaker.order(speak=[text], threads=10, at=at, audio_format=audio_format)
+    mp3, wav, *_ = answers = [speaker.answer() for speaker in four]
+    assert len(provider.heard) == 1
+    assert len(spoken(answers)[text]) == 2
+    assert mp3["sounds"] != wav["sounds"]
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize(("load", "limit"), [(False, 1.15), (True, 2)], ids=["idle", "puts"])
 def test_the_last_caller_waits_little_longer_than_for_the_provider(

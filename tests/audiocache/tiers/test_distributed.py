@@ -22,7 +22,7 @@ from audiocache import codec
 from audiocache.conf import CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
-from audiocache.removals import ALL, Guard, Removal
+from audiocache.removals import ALL, Cursor, Guard, Removal
 from audiocache.tiers.distributed import LONGEST_MS, DistributedTier
 from audiocache.tiers.redis_connection import connect
 from project.servers import RedisServer, start_redis
@@ -248,12 +248,10 @@ def test_a_server_that_lost_the_scripts_is_sent_them_again(
     assert set(redis_tier.get_many([one.key for one in made])) == {made[0].key, made[1].key}
 
 
-def test_a_put_is_one_round_trip(
-    redis_tier: DistributedTier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = [entry(f"{number}", tags=("t",), audio=bytes(number * 1000)) for number in range(50)]
-    redis_tier.put_many(made)
-    pool, trips = redis_tier._redis._client.connection_pool, []
+@pytest.fixture
+def trips(redis_tier: DistributedTier, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows with each round trip of the tier."""
+    pool, trips = redis_tier._redis._client.connection_pool, list[str]()
     get_connection = pool.get_connection
 
     def counted() -> Any:
@@ -261,8 +259,44 @@ def test_a_put_is_one_round_trip(
         return get_connection()
 
     monkeypatch.setattr(pool, "get_connection", counted)
+    return trips
+
+
+def test_a_put_is_one_round_trip(redis_tier: DistributedTier, trips: list[str]) -> None:
+    made = [entry(f"{number}", tags=("t",), audio=bytes(number * 1000)) for number in range(50)]
+    redis_tier.put_many(made)
+    trips.clear()
     assert len(redis_tier.put_many(made)) == 50
     assert trips == ["trip"]
+
+
+@pytest.mark.parametrize("tags", [(), ("a", 'b"]'), tuple(f"tag {n}" for n in range(9))])
+def test_a_look_up_of_entries_with_groups_is_one_round_trip(
+    redis_tier: DistributedTier, trips: list[str], tags: tuple[str, ...]
+) -> None:
+    said = [{"voice": "b", "number": number} for number in range(50)]
+    made = [entry("a", parameters=one, namespace="n", tags=tags) for one in said]
+    redis_tier.put_many(made)
+    redis_tier.get_many([made[0].key])  # the server knows the script
+    trips.clear()
+    assert len(redis_tier.get_many([one.key for one in made])) == 50
+    assert trips == ["trip"]
+
+
+@pytest.mark.parametrize("how", ["script lost", "not listed", "listed oddly"])
+def test_where_the_server_cannot_say_of_the_groups_they_are_asked_for_afterwards(
+    redis_tier: DistributedTier, redis_client: redis.Redis, prefix: str, how: str
+) -> None:
+    made, lost = (entry(said, parameters={"voice": "b"}, tags=(said,)) for said in ("a", "b"))
+    redis_tier.put_many([made, lost])
+    redis_client.delete(redis_tier._names.group("tags", "b"))
+    generation = redis_tier._generation.known()
+    groups = ['"]'] if how == "listed oddly" else ()
+    for one in (made, lost) if how != "script lost" else ():
+        redis_client.set(place(prefix, one), codec.encode(one, generation, groups))
+    redis_client.script_flush()
+    for _ in range(2):
+        assert set(redis_tier.get_many([made.key, lost.key])) == {made.key}
 
 
 def test_a_large_value_leaves_no_upload(
@@ -887,3 +921,30 @@ def test_its_limits_come_from_the_configuration() -> None:
         CacheConfig(redis_url="redis://localhost:1", redis_max_entry_kb=0.5)
     )
     assert tier.unknown_stats()["max_entry_bytes"] == 512
+
+
+def test_an_older_answer_that_comes_later_may_only_tell_of_more(
+    redis_tier: DistributedTier,
+) -> None:
+    log = redis_tier.log
+
+    def end(position: int) -> bytes:
+        return str(Cursor("a" * 16, position, "b" * 16)).encode()
+
+    older, newer = log.number(), log.number()
+    log.saw(newer, end(7), b"3")
+    log.saw(older, end(6), b"2")
+    assert (log.end.position, log.reached_ledger, log.answered_ledger) == (7, 3, 2)
+    log.saw(older, end(8), b"4")
+    assert (log.end.position, log.reached_ledger) == (8, 4)
+    log.saw(log.number(), end(5), b"1")  # an older Redis came back
+    assert (log.end.position, log.reached_ledger, log.answered_ledger) == (5, 1, 1)
+
+
+def test_an_answer_is_that_of_the_thread_that_got_it(redis_tier: DistributedTier) -> None:
+    log = redis_tier.log
+    log.saw(log.number(), b"", b"2")
+    other = threading.Thread(target=lambda: log.saw(log.number(), b"", b"3"))
+    other.start()
+    other.join()
+    assert (log.reached_ledger, log.answered_ledger) == (3, 2)

@@ -16,6 +16,7 @@ from tts.api.answers import answer
 from tts.api.asking import Asked
 from tts.api.headers import headers_of
 from tts.api.reading import parsed, read
+from tts.api.settling import to_its_end
 from tts.exceptions import TTSError
 from tts.service import TTSService, get_tts_service
 from tts.speech import Speech
@@ -86,6 +87,10 @@ async def _aheard(call: _Call) -> AsyncSpeechStream | Speech:
     spending = call.spending
     if not spending.is_limited:
         return await _abegun(call)
+    return await to_its_end(_aspent(call, spending))
+
+
+async def _aspent(call: _Call, spending: Spending) -> AsyncSpeechStream | Speech:
     await sync_to_async(spending.begin)()
     try:
         heard = await _abegun(call)

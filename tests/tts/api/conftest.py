@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection, HTTPResponse
@@ -76,6 +77,19 @@ class Site:
         read = answer.read()
         line.close()
         return answer, read
+
+    @contextmanager
+    def asked(self, body: dict[str, Any], key: str = "usual") -> Iterator[None]:
+        """A client that asks, and has hung up when the block ends."""
+        sent = json.dumps(body).encode()
+        head = (
+            "POST /speech/v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {self.keys[key]}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(sent)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", self.server.port)) as line:
+            line.sendall(head.encode() + sent)
+            yield
 
 
 def until(holds: Callable[[], bool]) -> None:

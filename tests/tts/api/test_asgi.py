@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,9 +15,10 @@ from openai import AsyncOpenAI
 
 from tests.tts.api.conftest import Site, until
 from tests.tts.api.test_sdk import asked, phrase
-from tests.tts.vendors.openai import WRONG
+from tests.tts.vendors.openai import WRONG, reply
+from tests.tts.vendors.server import Heard
 from tests.tts.vendors.sounds import sound
-from tests.tts.vendors.tap import Tap
+from tests.tts.vendors.tap import LONGEST, Tap
 
 
 def run(site: Site, key: str, visit: Callable[[AsyncOpenAI], Awaitable[None]]) -> None:
@@ -86,6 +89,32 @@ def test_joined_callers_cost_the_day_nothing(asgi_site: Site) -> None:
         tap.let()
         assert first.result()[1] == second.result()[1] == sound(text, "mp3", 1)
     assert asgi_site.row("joiner")["used"] == 0
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_who_hangs_up_is_given_back_what_was_not_paid(asgi_site: Site, fails: bool) -> None:
+    text, let, replied = phrase(), threading.Event(), threading.Event()
+
+    def late(line: socket.socket, heard: Heard) -> bool:
+        assert let.wait(LONGEST)
+        goes_on = (WRONG if fails else reply(heard))(line, heard)
+        replied.set()
+        return goes_on
+
+    asgi_site.vendor.next.append(late)
+    used = asgi_site.row("joiner")["used"]
+    with asgi_site.asked(asked(text), "joiner"):
+        until(lambda: asgi_site.row("joiner")["used"] == used + len(text))
+    for _ in range(2):  # behind the hang-up on the server's loop
+        asgi_site.client().models.list()
+    let.set()
+    assert replied.wait(LONGEST)
+    if fails:
+        until(lambda: asgi_site.row("joiner")["used"] == used)
+    else:
+        answer, sound_of_it = asgi_site.post(asked(text), "spent")  # stored, so it is free
+        assert (answer.status, sound_of_it) == (200, sound(text, "mp3", 1))
+        assert asgi_site.row("joiner")["used"] == used + len(text)
 
 
 def test_errors_and_events(asgi_site: Site) -> None:

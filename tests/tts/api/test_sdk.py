@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ import openai
 import pytest
 
 from tests.tts.api.conftest import Site
+from tests.tts.serving import SECONDS
 from tests.tts.vendors.openai import WRONG
 from tests.tts.vendors.sounds import sound
 from tests.tts.vendors.tap import Tap
@@ -168,6 +171,32 @@ def test_a_broken_body_is_an_error_object(
     assert set(error) == {"message", "type", "param", "code"}
     assert code is None or error["code"] == code
     assert answer.getheader("x-should-retry") == "false"
+
+
+CHUNKED: list[tuple[bytes, int]] = [
+    (b"7\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n", 200),
+    (b"7\r\n%b\r\n%x\r\n%b\r\n", 400),  # without its end
+    (b"7\r\n%b\r\nno%x\r\n%b\r\n0\r\n\r\n", 400),
+    (b"7\r\n%b\r\n%x\r\n%b\r\n" + b"100000\r\n%b\r\n" % bytes(2**20) * 12 + b"0\r\n\r\n", 413),
+]
+
+
+@pytest.mark.parametrize(("chunks", "status"), CHUNKED, ids=["whole", "cut", "wrong", "large"])
+def test_a_body_in_chunks(site: Site, chunks: bytes, status: int) -> None:
+    sent = json.dumps(asked()).encode()
+    head = (
+        "POST /speech/v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Authorization: Bearer {site.keys['usual']}\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", site.server.port), timeout=SECONDS) as line:
+        line.sendall(head.encode() + chunks % (sent[:7], len(sent) - 7, sent[7:]))
+        line.shutdown(socket.SHUT_WR)
+        answer = HTTPResponse(line)
+        answer.begin()
+        body = answer.read()
+    assert answer.status == status
+    assert status == 200 or set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
 
 
 @pytest.mark.parametrize("headers", [{"Content_Encoding": "gzip"}, {"Content_Type": "text/plain"}])

@@ -14,6 +14,7 @@ MAX_TEXT: Final = 2048
 MAX_WORD: Final = 64
 """Characters of an option's value."""
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
 class Prepared(NamedTuple):
@@ -70,7 +71,13 @@ def _options(options: object) -> frozenset[object] | None:
     """What they are now; None where they are long, or more than names and plain values."""
     if type(options) is not dict:
         return None
-    plain = (type(value) in _SCALARS for value in options.values())
+    plain = (type(value) in _SCALARS or _is_empty(value) for value in options.values())
     if not all(plain) or any(len(str(value)) > MAX_WORD for value in options.values()):
         return None
-    return frozenset((name, type(value), value) for name, value in options.items())
+    held = ((name, None if _is_empty(value) else value) for name, value in options.items())
+    return frozenset((name, type(options[name]), value) for name, value in held)
+
+
+def _is_empty(value: object) -> bool:
+    """A container, as many options are where nothing was said of them; it has no hash."""
+    return type(value) in _CONTAINERS and not value

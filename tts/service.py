@@ -181,7 +181,8 @@ class TTSService(Speaker):
 
 
 def _process_cache() -> MultiTierAudioCache:
-    from audiocache import get_audio_cache
+    # From where it is: `audiocache` itself looks for it each time, at every hit.
+    from audiocache.builder import get_audio_cache
 
     return get_audio_cache()
 

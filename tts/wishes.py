@@ -40,9 +40,9 @@ def speech_by(
     service: TTSService, request: SpeechRequest, wishes: Wishes, *, namespace: str = ""
 ) -> Speech:
     """As `synthesize_sync`, with the wishes honoured. Raises NotCached for `only-if-cached`."""
-    prepared = service.prepared(request, namespace)
     if not any(wishes):
         return service.synthesize_sync(request, namespace=namespace)
+    prepared = service.prepared(request, namespace)
     if not wishes.no_cache and (entry := service.cache.find(prepared.clip)):
         return Speech(entry)
     if not (wishes.no_cache or wishes.no_store):
@@ -58,9 +58,9 @@ async def aspeech_by(
     service: TTSService, request: SpeechRequest, wishes: Wishes, *, namespace: str = ""
 ) -> Speech:
     """See `speech_by`."""
-    prepared = service.prepared(request, namespace)
     if not any(wishes):
         return await service.synthesize(request, namespace=namespace)
+    prepared = service.prepared(request, namespace)
     if not wishes.no_cache and (entry := await service.cache.afind(prepared.clip)):
         return Speech(entry)
     if not (wishes.no_cache or wishes.no_store):

@@ -19,6 +19,7 @@ FAMILIES: Final = {
     "outage": ("R4",),
     "asynchronous": ("A1", "A2"),
     "herd": ("H1", "H2"),
+    "http": ("W1", "W2"),
     "scale": ("G1",),
     "footprint": ("B1",),
 }

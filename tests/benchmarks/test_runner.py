@@ -21,7 +21,7 @@ from benchmarks.runner import Outcome, run
 PERFORMANCE_ROWS = [
     *("M1", "M2", "M3", "M4", "M5", "M6"),
     *("S1", "S2", "S3", "S4", "S6", "S7", "S8"),
-    *("P1", "P2", "R1", "R2", "R3", "R4", "A1", "A2", "H1", "H2", "B1", "G1"),
+    *("P1", "P2", "R1", "R2", "R3", "R4", "A1", "A2", "H1", "H2", "W1", "W2", "B1", "G1"),
 ]
 
 

@@ -68,6 +68,18 @@ def test_options_are_told_apart_by_kind_and_as_they_were(
     assert complete.calls == 3
 
 
+def test_empty_options_are_remembered_and_told_apart_by_kind(
+    complete: Counting, requests: PreparedRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are what some providers complete a request with."""
+    monkeypatch.setattr(ToneProvider, "default_options", {"said": None})
+    empty: list[Any] = [[], {}, None]
+    for said in empty:
+        first = requests.of(SpeechRequest("Hello", options={"said": said}), "")
+        assert requests.of(SpeechRequest("Hello", options={"said": said}), "") is first
+    assert complete.calls == 3
+
+
 def test_namespaces_are_told_apart(requests: PreparedRequests) -> None:
     request = SpeechRequest("Hello")
     assert requests.of(request, "a").clip.key != requests.of(request, "b").clip.key

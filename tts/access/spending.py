@@ -32,11 +32,6 @@ class Spending:
         self._day: date | None = None
         """When characters were set aside; None: there are none."""
 
-    @property
-    def is_limited(self) -> bool:
-        """False: nothing here does anything."""
-        return self._key_id is not None
-
     def begin(self) -> None:
         """Set the text's characters aside, unless its clip is there. Raises LimitReached."""
         if self._key_id is None or self._is_free():

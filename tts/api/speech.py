@@ -71,6 +71,8 @@ def _answer(call: _Call, heard: SpeechStream | AsyncSpeechStream | Speech) -> Ht
 
 def _heard(call: _Call) -> SpeechStream | Speech:
     """Until the first piece is there: then the status can be told."""
+    if not call.caller.is_limited:
+        return _begun(call)
     spending = call.spending
     spending.begin()
     try:
@@ -84,13 +86,13 @@ def _heard(call: _Call) -> SpeechStream | Speech:
 
 async def _aheard(call: _Call) -> AsyncSpeechStream | Speech:
     """See `_heard`; only a limited caller's day needs a thread."""
-    spending = call.spending
-    if not spending.is_limited:
+    if not call.caller.is_limited:
         return await _abegun(call)
-    return await to_its_end(_aspent(call, spending))
+    return await to_its_end(_aspent(call))
 
 
-async def _aspent(call: _Call, spending: Spending) -> AsyncSpeechStream | Speech:
+async def _aspent(call: _Call) -> AsyncSpeechStream | Speech:
+    spending = call.spending
     await sync_to_async(spending.begin)()
     try:
         heard = await _abegun(call)

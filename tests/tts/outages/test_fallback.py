@@ -120,7 +120,7 @@ def test_when_all_fail_the_first_ones_error_says_why(
 ) -> None:
     server.behave, other.behave = SPENT, openai.refusal(401, "x", "invalid_api_key")
     with pytest.raises(QuotaSpent, match="elevenlabs: HTTP 401, quota_exceeded") as caught:
-        speak("e" * 4000)  # which a voice rattles off
+        speak("ea" * 2000)  # which a voice rattles off
     first, second = caught.value.__notes__
     assert first == "fallback openai: openai: HTTP 401, invalid_api_key"
     assert re.fullmatch(r"fallback espeak: the answer lasts .* are plausible", second)

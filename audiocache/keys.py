@@ -86,12 +86,17 @@ def _check_text(text: str) -> None:
 def _check_namespace(namespace: str) -> None:
     if not isinstance(namespace, str):
         raise TypeError(f"namespace must be str, not {type(namespace).__name__}")
-    if len(namespace) > MAX_NAMESPACE or not (namespace.isprintable() and _encodes(namespace)):
+    if len(namespace) > MAX_NAMESPACE or not (namespace.isprintable() and encodes(namespace)):
         raise ValueError(f"namespace must have at most {MAX_NAMESPACE} characters, all printable")
 
 
-def _encodes(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def encodes(text: str) -> bool:
+    """Can it be written in UTF-8? Lone surrogates cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def text_digest(text: str) -> str:
@@ -151,7 +156,7 @@ def _plain_int(value: int, name: str) -> int:
 
 
 def _plain_text(value: str, name: str) -> str:
-    if not _encodes(value):
+    if not encodes(value):
         raise ValueError(f"{name} must not contain lone surrogates")
     return value
 

@@ -62,9 +62,10 @@ def _ranged(
 
 def _range_header(request: HttpRequest, etag: str) -> str:
     """Empty, too, for HEAD, and when the part that the client has is of other bytes."""
-    if request.method != "GET" or request.headers.get("If-Range", etag) != etag:
+    if request.method != "GET" or request.META.get("HTTP_IF_RANGE", etag) != etag:
         return ""
-    return request.headers.get("Range", "")
+    # `headers` would be made of all that META holds.
+    return str(request.META.get("HTTP_RANGE", ""))
 
 
 def _response(sound: Sound, body: bytes, status: int, headers: Mapping[str, str]) -> HttpResponse:

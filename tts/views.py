@@ -80,7 +80,7 @@ def _meant(name: str, extension: str) -> tuple[TTSService, Addressed]:
 
 
 def _wishes(request: HttpRequest) -> Wishes:
-    return wishes_of(request.headers.get("Cache-Control", ""))
+    return wishes_of(request.META.get("HTTP_CACHE_CONTROL", ""))
 
 
 def _honoured(request: HttpRequest) -> Wishes:

@@ -37,7 +37,7 @@ async def aauthenticate(request: HttpRequest, scope: str) -> Caller:
 
 def token_of(request: HttpRequest) -> str:
     """Of `Authorization: Bearer ...`. Raises AccessRefused."""
-    word, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    word, _, token = str(request.META.get("HTTP_AUTHORIZATION", "")).strip().partition(" ")
     token = token.strip()
     if word.lower() != "bearer" or not token:
         raise NoKey("no API key was given: send Authorization: Bearer <key>")

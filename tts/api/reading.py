@@ -45,7 +45,7 @@ def _source(request: HttpRequest) -> _Source:
 
 
 def _check_headers(request: HttpRequest) -> None:
-    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    coding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if coding not in {"", "identity"}:
         raise WrongMediaType("The body must not be compressed.")
     # No page of another origin can send this type without being asked first, also where

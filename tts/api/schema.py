@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from audiocache.keys import encodes
 from tts.api.exceptions import WrongBody
 from tts.providers.fields import MAX_WORD
 
@@ -111,7 +112,7 @@ def _check_string(value: str, schema: Mapping[str, Any], name: str) -> None:
         raise WrongBody(f"Invalid value for '{name}': supported are {', '.join(words)}.", name)
     if (pattern := schema.get("pattern")) and not re.fullmatch(pattern, value):
         raise WrongBody(f"Invalid '{name}': it must match {pattern}.", name, "invalid_string")
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if "\x00" in value or not encodes(value):
         text = f"Invalid '{name}': it must have no NUL and no lone surrogate."
         raise WrongBody(text, name, "invalid_string")
     if len(value) > schema.get("maxLength", math.inf):

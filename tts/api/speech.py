@@ -59,7 +59,7 @@ async def aspeak(request: HttpRequest) -> HttpResponseBase:
 
 def _call(request: HttpRequest, body: bytes, caller: Caller, began: float) -> _Call:
     service = get_tts_service()
-    wishes = wishes_of(request.headers.get("Cache-Control", ""))
+    wishes = wishes_of(request.META.get("HTTP_CACHE_CONTROL", ""))
     return _Call(service, caller, Asked.of(parsed(body), service), wishes, began)
 
 

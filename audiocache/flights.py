@@ -12,7 +12,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -131,8 +131,13 @@ class Flights(Generic[T]):
     def _lead_later(
         self, key: str, flight: Flight[T], later: Later, launch: Callable[[], object]
     ) -> None:
+        def again(_: Future[Any]) -> None:
+            # Where no thread is to be had, those who wait are told; here there is nobody.
+            with suppress(RuntimeError):
+                self._launch(key, flight, launch)
+
         flight.thread = None
-        later.future.add_done_callback(lambda _: self._launch(key, flight, launch))
+        later.future.add_done_callback(again)
 
     def _lead_task(
         self, key: str, flight: Flight[T], call: Callable[[], Awaitable[T]]

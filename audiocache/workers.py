@@ -14,6 +14,8 @@ from audiocache.forks import renew_in_child
 R = TypeVar("R")
 
 MAX_THREADS: Final = 32
+_NO_MORE: Final = "cannot schedule new futures"
+"""So says a pool when the interpreter ends."""
 
 
 class Executor(Protocol):
@@ -41,8 +43,17 @@ class Workers:
         _all.add(self)
 
     def submit(self, call: Callable[[], R]) -> Future[R]:
-        """Run `call` on a thread of ours, in a copy of the caller's context."""
-        job = self._start().submit(contextvars.copy_context().run, call)
+        """Run `call` on a thread of ours, in a copy of the caller's context.
+
+        When the interpreter ends there are no threads to be had: then here and now, for callers
+        whose own threads it still waits for.
+        """
+        try:
+            job = self._start().submit(contextvars.copy_context().run, call)
+        except RuntimeError as error:
+            if not str(error).startswith(_NO_MORE):
+                raise
+            return Inline().submit(call)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
         return job
@@ -85,7 +96,7 @@ class Workers:
 
 
 class Inline:
-    """Runs each call at once in the caller's thread: for tests that want no thread."""
+    """Runs each call at once in the caller's thread."""
 
     def submit(self, call: Callable[[], R]) -> Future[R]:
         """Run `call` now."""

@@ -157,6 +157,26 @@ def test_without_a_thread_to_be_had_nobody_waits_for_ever(flights: Flights[str])
     assert len(flights) == 0
 
 
+def test_without_a_thread_for_going_on_those_who_wait_are_told_and_nobody_else(
+    flights: Flights[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    later: Future[None] = Future()
+    threads = ["one"]
+
+    def once(job: Callable[[], None]) -> None:
+        if not threads:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        threads.pop()
+        job()
+
+    future, _ = flights.start("a", lambda: Later(later), once)
+    later.set_result(None)
+    with pytest.raises(FlightAbandoned):
+        future.result(0)
+    assert len(flights) == 0
+    assert caplog.text == ""
+
+
 def test_a_thread_of_ours_makes_it_while_the_caller_goes_on(flights: Flights[str]) -> None:
     job = Job()
     with ThreadPoolExecutor(1) as pool:

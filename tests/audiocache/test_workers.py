@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -99,6 +101,38 @@ def test_inline_runs_in_the_callers_thread_and_ends_nothing() -> None:
     inline = Inline()
     assert inline.submit(threading.get_ident).result() == threading.get_ident()
     inline.close(lambda: pytest.fail("nobody is there to say farewell"))
+
+
+AT_THE_END = """
+import threading
+from audiocache.workers import Workers
+
+workers = Workers()
+workers.submit(lambda: None).result()
+
+def ask():
+    threading.main_thread().join()
+    print(workers.submit(lambda: "made").result())
+
+threading.Thread(target=ask).start()
+"""
+
+
+def test_when_the_interpreter_ends_a_call_runs_in_the_callers_thread() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END], capture_output=True, check=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("made\n", "")
+
+
+def test_who_finds_no_thread_for_another_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    workers = Workers()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        workers.submit(lambda: None)
 
 
 def test_in_a_child_the_threads_are_started_anew() -> None:

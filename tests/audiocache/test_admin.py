@@ -107,6 +107,23 @@ def fill(number: int, **fields: Any) -> None:
     )
 
 
+def multiply(times: int) -> None:
+    """Each row so many times more, under keys of their own: one statement for thousands."""
+    entries = AudioCacheEntry.objects.all()
+    columns = [field.column for field in entries.model._meta.concrete_fields]
+    names = [name for name in columns if name != "id"]
+    keys = {"key", "text_digest", "source_key"}
+    new = (f"substr({name}, 1, 56) || CAST(n AS TEXT)" if name in keys else name for name in names)
+    first = 10_000_000
+    with connections[entries.db].cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO audiocache_entry ({', '.join(names)})"
+            f" WITH RECURSIVE numbers(n) AS (SELECT {first} UNION ALL"
+            f" SELECT n + 1 FROM numbers WHERE n + 1 < {first + times})"
+            f" SELECT {', '.join(new)} FROM audiocache_entry, numbers"
+        )
+
+
 def post_action(client: Client, action: str, *pks: int, **more: Any) -> Any:
     data = {"action": action, "_selected_action": list(pks), **more}
     return client.post(LIST, data, follow=True)
@@ -588,6 +605,7 @@ def traced(alias: str, call: Callable[[], Any]) -> list[str]:
     return statements(said)
 
 
+@pytest.mark.untraced
 def test_must_show_10_list_statistics_and_cleanup_take_the_same_queries_at_any_size(
     boss: Client, cache: MultiTierAudioCache, alias: str
 ) -> None:
@@ -602,7 +620,7 @@ def test_must_show_10_list_statistics_and_cleanup_take_the_same_queries_at_any_s
 
     fill(100)
     few = traced(alias, look)
-    fill(9_900)
+    multiply(99)
     with CaptureQueriesContext(connections["default"]) as site:
         many = traced(alias, look)
     assert len(few) == len(many) > 0

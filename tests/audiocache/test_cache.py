@@ -368,6 +368,7 @@ def test_every_look_up_counts_one_hit_or_miss_in_each_tier_asked(
     assert (counts(cache, "hits"), counts(cache, "misses")) == ((1, 0, 1), (4, 4, 3))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=["database first", "redis first"])
 def test_the_look_ups_of_a_tier_are_the_misses_of_the_one_above(
     new_cache: NewCache,

@@ -198,6 +198,7 @@ def test_an_async_create_runs_on_the_callers_loop(cache: Cache) -> None:
     assert cache.get("Hello") == b"blue"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_two_hundred_tasks_make_one_call(cache: Cache, kind: str) -> None:
     calls: list[int] = []
@@ -254,6 +255,7 @@ def test_tasks_and_threads_join_one_call(cache: Cache) -> None:
     assert len(calls) == 1
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_an_error_is_shared_by_all_tasks(cache: Cache, kind: str) -> None:
     calls: list[int] = []
@@ -374,6 +376,7 @@ def test_a_create_may_ask_for_another_clip(cache: Cache) -> None:
     assert run(cache.aget_or_create("both", create)) == b"12"
 
 
+@pytest.mark.untraced
 def test_more_makings_than_threads_do_not_keep_look_ups_waiting(cache: Cache) -> None:
     """Forty slow makings, and clips that are found meanwhile."""
     cache.put("there", WAV)

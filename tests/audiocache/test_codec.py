@@ -35,6 +35,7 @@ ENTRIES = st.builds(
 SAMPLE = encode(entry("Hello", tags=("a", "b"), parameters={"voice": "nova"}), 7)
 
 
+@pytest.mark.untraced
 @given(ENTRIES, st.integers(0, 2**64 - 1))
 def test_what_goes_in_comes_out(made: AudioEntry, generation: int) -> None:
     value = encode(made, generation)

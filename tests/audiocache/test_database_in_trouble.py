@@ -114,6 +114,7 @@ CASES = [
 ]
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("seconds", LENGTHS)
 @pytest.mark.parametrize(("sql_kind", "trouble"), CASES, ids=name_of)

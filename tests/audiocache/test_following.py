@@ -332,6 +332,7 @@ def test_what_another_read_meanwhile_is_not_read_again(
     assert len(readings) == 2
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=["database first", "redis first"])
 @ON_SQLITE
 def test_who_removes_other_clips_makes_no_look_up_miss(

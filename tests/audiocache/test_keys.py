@@ -301,6 +301,7 @@ def as_floats(value: Any) -> Any:
     return float(value) if type(value) is int else value
 
 
+@pytest.mark.untraced
 @given(VARIANTS)
 def test_the_order_of_names_none_and_integral_floats_do_not_change_the_key(
     variant: dict[str, Any],
@@ -311,6 +312,7 @@ def test_the_order_of_names_none_and_integral_floats_do_not_change_the_key(
     assert canonical_variant(as_floats(variant)) == canonical
 
 
+@pytest.mark.untraced
 @given(VARIANTS)
 def test_a_canonical_variant_is_json_and_its_own_canonical_variant(
     variant: Mapping[str, Any],
@@ -319,6 +321,7 @@ def test_a_canonical_variant_is_json_and_its_own_canonical_variant(
     assert canonical_variant(json.loads(canonical or "{}")) == canonical
 
 
+@pytest.mark.untraced
 @given(VARIANTS, VARIANTS)
 def test_different_variants_have_different_keys(
     one: Mapping[str, Any], other: Mapping[str, Any]

@@ -162,6 +162,7 @@ def test_law_3_a_tier_in_trouble_is_a_miss(
 # 4
 
 
+@pytest.mark.untraced
 def test_law_4_however_many_ask_at_once_it_is_paid_for_once(
     cache: Cache, in_threads: Callable[[int, Callable[[int], Any]], list[Any]]
 ) -> None:

@@ -493,6 +493,7 @@ def eager_threads() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.untraced
 def test_law_8_both_limits_hold_at_every_moment_under_16_threads(eager_threads: None) -> None:
     store: Store = ByteLRU(40, 4000)
     done = threading.Event()
@@ -581,6 +582,7 @@ def test_a_child_forked_while_a_writer_held_the_lock_can_write() -> None:
     check(store)
 
 
+@pytest.mark.untraced
 def test_a_put_after_100_000_reads_passes_over_few() -> None:
     store: Store = ByteLRU(100_000, 10**9)
     for number in range(100_000):

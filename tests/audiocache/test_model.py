@@ -325,6 +325,7 @@ def run(machine: type[CacheMachine], examples: int, **more: Any) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sql_kind", ["sqlite"])
 @ON_SQLITE
 def test_two_thousand_steps(machine: type[CacheMachine]) -> None:

@@ -84,6 +84,7 @@ def under_load(cache: MultiTierAudioCache, seconds: float) -> Iterator[Load]:
     assert load.wrong == []
 
 
+@pytest.mark.untraced
 @ON_SQLITE
 @pytest.mark.parametrize("seconds", LENGTHS)
 @pytest.mark.parametrize(
@@ -109,6 +110,7 @@ def test_a_line_in_trouble_costs_no_error_and_no_wrong_sound(
     assert_well(here, there)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", ["silence", "drip", "refuse"])
 def test_the_first_call_pays_for_an_outage_and_no_other_does(
     new_cache: NewCache, new_tier: NewTier, proxy: FaultProxy, fault: Fault

@@ -120,6 +120,7 @@ TROUBLE = [
 ]
 
 
+@pytest.mark.untraced
 @ON_SQLITE
 @pytest.mark.parametrize("seconds", LENGTHS)
 @pytest.mark.parametrize("trouble", TROUBLE, ids=lambda trouble: trouble.__name__)
@@ -204,6 +205,7 @@ def of_sentinel(sentinel: Watched, settings: Settings) -> Iterator[None]:
         yield
 
 
+@pytest.mark.untraced
 @ON_SQLITE
 @pytest.mark.usefixtures("of_sentinel")
 @pytest.mark.parametrize("how", ["demoted", pytest.param("killed", marks=pytest.mark.chaos)])

@@ -121,6 +121,7 @@ def test_where_the_log_no_longer_reaches_back_everything_counts_as_removed(
     assert log.since(mark, entry)
 
 
+@pytest.mark.untraced
 def test_sixteen_threads_never_bring_a_removed_clip_back(cache: Cache) -> None:
     stop, back = threading.Event(), []
 

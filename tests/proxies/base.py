@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
@@ -25,6 +26,7 @@ class Proxy(ABC):
         self._links: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def __enter__(self) -> Self:
+        self._loop.call_soon(sys.settrace, None)  # coverage has nothing to learn here
         self._thread.start()
         self.run(self.listen())
         return self

@@ -101,7 +101,9 @@ def _written(
     container, codec, needed_rate, quick = _WRITERS[audio_format]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=needed_rate or rate, options={"strict": "-2", **quick})
+        stream = output.add_stream(
+            codec, rate=needed_rate or rate, options={"strict": "-2", **quick}
+        )
         assert isinstance(stream, av.AudioStream)
         # FFmpeg's own Vorbis knows two channels only.
         stream.layout = "stereo" if audio_format == "vorbis" or channels == 2 else "mono"

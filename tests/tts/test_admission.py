@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import random
 import struct
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audiocache.entries import Recording
+from tests.coverage_plugin import untraced
 from tests.tts import tagged
 from tests.tts.clips import FORMATS, TEXTS, clip, encoded
 from tests.tts.clips import spoken as spoken_by_espeak
@@ -486,6 +486,7 @@ class TestRealClips:
         monkeypatch.setattr(admission, "decode", lambda *_: Decoded(900, 900, False, True))
         assert "900 of" in refusal(clip(SENTENCE, "mp3"), format_request("mp3"))
 
+    @pytest.mark.untraced
     @pytest.mark.parametrize("language", TEXTS)
     def test_no_false_refusal(self, language: str) -> None:
         """66 clips a script, 528 in all: from one character to 300."""
@@ -540,6 +541,7 @@ def test_admission_raises_nothing_but_its_refusal(
     judge(audio, audio_format)
 
 
+@pytest.mark.untraced
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 @pytest.mark.parametrize("audio_format", FORMATS)
@@ -579,17 +581,6 @@ def judge(audio: bytes, audio_format: str, text: str = SENTENCE) -> None:
 def import_decoders() -> None:
     """The first admission imports them; which is not a matter of its bytes."""
     admit(Recording(audio=clip(SENTENCE, "mp3")), format_request("mp3", SENTENCE))
-
-
-@contextlib.contextmanager
-def untraced() -> Iterator[None]:
-    """Without the coverage's tracing, which takes five times as long as what it traces."""
-    trace = sys.gettrace()
-    sys.settrace(None)
-    try:
-        yield
-    finally:
-        sys.settrace(trace)
 
 
 ADTS = (0xFFF15840 << 24 | 8 << 13 | 0x7FF << 2).to_bytes(7, "big") + b"\0"
@@ -634,6 +625,7 @@ def test_what_is_beside_the_sound_costs_no_time(
     judge(audio, audio_format)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("audio_format", FORMATS)
 def test_long_clips_are_judged_as_fast(audio_format: str) -> None:
     pcm, rate = spoken_by_espeak(TEXTS["en"])

@@ -247,6 +247,7 @@ class Told:
     attempts: list[Attempt]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("row", "vendor"),
     [
@@ -282,6 +283,7 @@ HEARD = {
 """Of these a listener hears a part: what comes then is in test_streaming."""
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "row",
     [

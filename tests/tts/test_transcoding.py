@@ -34,6 +34,7 @@ def judged(audio: bytes, audio_format: str, rate: int | None = None) -> Recordin
     return admit(Recording(audio=audio), asked)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("wanted", [*MADE, "pcm_16000", "wav_44100", "mp3_44100_128"])
 @pytest.mark.parametrize("given", [*MADE, "vorbis"])
 def test_every_format_becomes_every_other_and_lasts_as_long(given: str, wanted: str) -> None:

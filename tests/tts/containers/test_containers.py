@@ -72,6 +72,7 @@ def test_a_hole_in_the_middle_is_seen(audio_format: str) -> None:
         walk(audio_format, audio[:middle] + audio[middle + 3000 :])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("audio_format", CODED)
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())

@@ -192,6 +192,7 @@ def test_who_waits_for_one_that_hangs_turns_to_the_next_in_time(
     service.close()
 
 
+@pytest.mark.untraced
 def test_one_that_hangs_with_many_calls_holds_up_no_other(
     server: Server, other: Server, cache: MultiTierAudioCache
 ) -> None:

@@ -184,6 +184,7 @@ class ProviderContract:
             assert recording.billed_units == self.speak(provider, request).billed_units
             assert admit(recording, request).content_type == content_type_of(name)
 
+    @pytest.mark.untraced
     def test_sixteen_threads_speak_at_once(self, provider: Provider) -> None:
         texts = [f"This is sentence number {n}, from thread {n}." for n in range(64)]
         start = threading.Barrier(16)

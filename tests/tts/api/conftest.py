@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from openai import AsyncOpenAI, OpenAI
 
+from tests.tts.api import sdk
 from tests.tts.serving import SECONDS, Kind, Served, served, settings
 from tests.tts.vendors import openai
 from tests.tts.vendors.server import Server
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI, OpenAI
 
 SITE = "tests.sites.api"
 GUNICORN = Kind(
@@ -49,7 +52,7 @@ class Site:
     def client(self, key: str = "usual") -> OpenAI:
         if key not in self._clients:
             given = self.keys.get(key, key)
-            self._clients[key] = OpenAI(base_url=self.url, api_key=given, timeout=SECONDS)
+            self._clients[key] = sdk.OpenAI(base_url=self.url, api_key=given, timeout=SECONDS)
         return self._clients[key]
 
     def close(self) -> None:
@@ -57,7 +60,10 @@ class Site:
             client.close()
 
     def aclient(self, key: str = "usual") -> AsyncOpenAI:
-        return AsyncOpenAI(base_url=self.url, api_key=self.keys.get(key, key), timeout=SECONDS)
+        client: AsyncOpenAI = sdk.AsyncOpenAI(
+            base_url=self.url, api_key=self.keys.get(key, key), timeout=SECONDS
+        )
+        return client
 
     def row(self, key: str) -> dict[str, Any]:
         """Of the key, in the site's database."""

@@ -8,10 +8,9 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-import openai
 import pytest
-from openai import AsyncOpenAI
 
 from tests.tts.api.conftest import Site, until
 from tests.tts.api.test_sdk import asked, phrase
@@ -19,6 +18,12 @@ from tests.tts.vendors.openai import WRONG, reply
 from tests.tts.vendors.server import Heard
 from tests.tts.vendors.sounds import sound
 from tests.tts.vendors.tap import LONGEST, Tap
+
+if TYPE_CHECKING:
+    import openai
+    from openai import AsyncOpenAI
+else:
+    from tests.tts.api import sdk as openai
 
 
 def run(site: Site, key: str, visit: Callable[[AsyncOpenAI], Awaitable[None]]) -> None:

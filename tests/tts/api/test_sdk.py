@@ -8,10 +8,9 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPResponse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import openai
 import pytest
 
 from tests.tts.api.conftest import Site
@@ -20,6 +19,11 @@ from tests.tts.vendors.openai import WRONG
 from tests.tts.vendors.sounds import sound
 from tests.tts.vendors.tap import Tap
 from tts.formats import content_type_of
+
+if TYPE_CHECKING:
+    import openai
+else:
+    from tests.tts.api import sdk as openai
 
 ROUNDS = 20
 FIRST_BYTE_SECONDS = 0.05
@@ -128,33 +132,33 @@ def test_32_calls_for_a_new_phrase_pay_once(site: Site) -> None:
 
 
 WRONG_BODIES = [
-    ({"input": ""}, openai.BadRequestError, "input", "empty_string"),
-    ({"input": "  \n"}, openai.BadRequestError, "input", "empty_string"),
-    ({"input": "x" * 4097}, openai.BadRequestError, "input", "string_above_max_length"),
-    ({"input": "a\x00b"}, openai.BadRequestError, "input", "invalid_string"),
-    ({"input": 5}, openai.BadRequestError, "input", "invalid_type"),
-    ({"input": None}, openai.BadRequestError, "input", "invalid_type"),
-    ({"voice": 5}, openai.BadRequestError, "voice", "invalid_type"),
-    ({"voice": {"name": "x"}}, openai.BadRequestError, "name", "unknown_parameter"),
-    ({"voice": {}}, openai.BadRequestError, "voice.id", "missing_required_parameter"),
-    ({"voice": "no\nbody"}, openai.BadRequestError, "voice", "invalid_value"),
-    ({"response_format": "ogg"}, openai.BadRequestError, "response_format", "invalid_value"),
-    ({"speed": 0.2}, openai.BadRequestError, "speed", "number_below_min_value"),
-    ({"speed": 4.1}, openai.BadRequestError, "speed", "number_above_max_value"),
-    ({"speed": True}, openai.BadRequestError, "speed", "invalid_type"),
-    ({"speed": "fast"}, openai.BadRequestError, "speed", "invalid_type"),
-    ({"instructions": "x" * 4097}, openai.BadRequestError, "instructions", None),
-    ({"stream_format": "chunks"}, openai.BadRequestError, "stream_format", "invalid_value"),
-    ({"extra_body": {"loud": True}}, openai.BadRequestError, "loud", "unknown_parameter"),
+    ({"input": ""}, "BadRequestError", "input", "empty_string"),
+    ({"input": "  \n"}, "BadRequestError", "input", "empty_string"),
+    ({"input": "x" * 4097}, "BadRequestError", "input", "string_above_max_length"),
+    ({"input": "a\x00b"}, "BadRequestError", "input", "invalid_string"),
+    ({"input": 5}, "BadRequestError", "input", "invalid_type"),
+    ({"input": None}, "BadRequestError", "input", "invalid_type"),
+    ({"voice": 5}, "BadRequestError", "voice", "invalid_type"),
+    ({"voice": {"name": "x"}}, "BadRequestError", "name", "unknown_parameter"),
+    ({"voice": {}}, "BadRequestError", "voice.id", "missing_required_parameter"),
+    ({"voice": "no\nbody"}, "BadRequestError", "voice", "invalid_value"),
+    ({"response_format": "ogg"}, "BadRequestError", "response_format", "invalid_value"),
+    ({"speed": 0.2}, "BadRequestError", "speed", "number_below_min_value"),
+    ({"speed": 4.1}, "BadRequestError", "speed", "number_above_max_value"),
+    ({"speed": True}, "BadRequestError", "speed", "invalid_type"),
+    ({"speed": "fast"}, "BadRequestError", "speed", "invalid_type"),
+    ({"instructions": "x" * 4097}, "BadRequestError", "instructions", None),
+    ({"stream_format": "chunks"}, "BadRequestError", "stream_format", "invalid_value"),
+    ({"extra_body": {"loud": True}}, "BadRequestError", "loud", "unknown_parameter"),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "error", "param", "code"), WRONG_BODIES)
 def test_a_wrong_body_is_a_typed_error(
-    site: Site, wrong: dict[str, Any], error: type[openai.APIStatusError], param: str, code: str
+    site: Site, wrong: dict[str, Any], error: str, param: str, code: str
 ) -> None:
     calls = len(site.vendor.heard)
-    with pytest.raises(error) as caught:
+    with pytest.raises(getattr(openai, error)) as caught:
         site.client().audio.speech.create(**asked("Hello") | wrong)
     assert caught.value.param == param
     assert caught.value.code == code or code is None
@@ -228,18 +232,16 @@ def test_what_is_no_plain_json_is_not_read(site: Site, headers: dict[str, str]) 
 @pytest.mark.parametrize(
     ("key", "error", "code"),
     [
-        ("sk-nobody", openai.AuthenticationError, "invalid_api_key"),
-        ("tts-01234567-" + "0" * 40, openai.AuthenticationError, "invalid_api_key"),
-        ("x" * 1000, openai.AuthenticationError, "invalid_api_key"),
-        ("revoked", openai.AuthenticationError, "invalid_api_key"),
-        ("expired", openai.AuthenticationError, "expired_api_key"),
-        ("listener", openai.PermissionDeniedError, "insufficient_permissions"),
+        ("sk-nobody", "AuthenticationError", "invalid_api_key"),
+        ("tts-01234567-" + "0" * 40, "AuthenticationError", "invalid_api_key"),
+        ("x" * 1000, "AuthenticationError", "invalid_api_key"),
+        ("revoked", "AuthenticationError", "invalid_api_key"),
+        ("expired", "AuthenticationError", "expired_api_key"),
+        ("listener", "PermissionDeniedError", "insufficient_permissions"),
     ],
 )
-def test_no_right_key_no_speech(
-    site: Site, key: str, error: type[openai.APIStatusError], code: str
-) -> None:
-    with pytest.raises(error) as caught:
+def test_no_right_key_no_speech(site: Site, key: str, error: str, code: str) -> None:
+    with pytest.raises(getattr(openai, error)) as caught:
         site.client(key).audio.speech.create(**asked())
     assert caught.value.code == code
 

@@ -24,6 +24,22 @@ class Limits:
     max_bytes: int = 0
 
 
+class Space:
+    """What is left of the limits of a table that has so much."""
+
+    def __init__(self, limits: Limits, entries: int, size: int) -> None:
+        self._rows = limits.max_entries - entries if limits.max_entries else NEVER
+        self._bytes = limits.max_bytes - size if limits.max_bytes else NEVER
+
+    def takes(self, size: int) -> bool:
+        """Is there room for an entry of so many bytes? It is the entry's then."""
+        fits = self._rows > 0 and size <= self._bytes
+        if fits:
+            self._rows -= 1
+            self._bytes -= size
+        return fits
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """What the rows are called here: their variant and namespace."""
@@ -51,9 +67,7 @@ class Target:
         self.now = clock()
         self._naming = naming
         self._entries: QuerySet[AudioCacheEntry] = QuerySet(AudioCacheEntry, using=alias)
-        entries, size = self._totals()
-        self._rows_left = limits.max_entries - entries if limits.max_entries else NEVER
-        self._bytes_left = limits.max_bytes - size if limits.max_bytes else NEVER
+        self._space = Space(limits, *self._totals())
 
     def _totals(self) -> tuple[int, int]:
         sums = QuerySet(Total, using=self.alias).aggregate(Sum("entries"), Sum("bytes"))
@@ -69,14 +83,7 @@ class Target:
 
     def fitting(self, rows: Iterable[Row]) -> list[Row]:
         """Those there is room for; the room is theirs then."""
-        return [row for row in rows if self._takes(row)]
-
-    def _takes(self, row: Row) -> bool:
-        fits = self._rows_left > 0 and row.size <= self._bytes_left
-        if fits:
-            self._rows_left -= 1
-            self._bytes_left -= row.size
-        return fits
+        return [row for row in rows if self._space.takes(row.size)]
 
     def insert(self, rows: Sequence[Row], audio: Mapping[int, bytes]) -> None:
         """Insert rows; an entry that came in between stays."""

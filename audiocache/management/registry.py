@@ -18,6 +18,7 @@ _paths: dict[str, str] = {
     "clear": f"{_ROOM}.clear.Clear",
     "inspect": f"{_ROOM}.inspect.Inspect",
     "remove": f"{_ROOM}.remove.Remove",
+    "export": f"{_ROOM}.export.Export",
     "import": f"{_ROOM}.import_.Import",
     "inventory": f"{_ROOM}.inventory.Inventory",
     "pin": f"{_ROOM}.pin.Pin",

@@ -1,4 +1,4 @@
-"""audiocache import: the rows of an earlier cache's SQLite file."""
+"""audiocache import: an archive, or the rows of an earlier cache's SQLite file."""
 
 from __future__ import annotations
 
@@ -6,78 +6,116 @@ import json
 from argparse import ArgumentParser
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management.base import CommandError
-from django.db import connections
 
-from audiocache import database, own_file
-from audiocache.builder import get_audio_cache
-from audiocache.conf import MIB, PERSISTENT, CacheConfig
+from audiocache.cache import MultiTierAudioCache
+from audiocache.clock import now_ms
+from audiocache.conf import MIB, PERSISTENT
 from audiocache.legacy import ImportReport, LegacyFileError, import_file
+from audiocache.management.moving import alias_of, cache_with_table, patiently, show_progress
 from audiocache.management.subcommand import Subcommand, add_json
+from audiocache.moving import Archive, ArchiveError, ArchiveReport, Table, bring_in, is_archive
+from audiocache.tiers.persistent import PersistentTier
+
+SHOWN: Final = 20
+_OF_LEGACY: Final = ("variant", "namespace", "time_zone")
 
 
 class Import(Subcommand):
     """May be interrupted and run again: what is there already is left as it is."""
 
-    help = "Import an earlier cache's SQLite file into the database tier."
+    help = "Import an archive, or an earlier cache's SQLite file, into the database tier."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The file, and what its rows are to be called."""
+        """The file, and what an earlier cache's rows are to be called."""
         parser.add_argument("file", metavar="FILE")
-        parser.add_argument("--variant", metavar="JSON", help="of all rows, as a JSON object")
-        parser.add_argument("--namespace", default="", help="of all rows")
         parser.add_argument(
-            "--time-zone", metavar="NAME", help="of the file's times; default: this machine's"
+            "--variant", metavar="JSON", help="of all rows of an earlier cache, as a JSON object"
+        )
+        parser.add_argument("--namespace", default="", help="of all rows of an earlier cache")
+        parser.add_argument(
+            "--time-zone", metavar="NAME", help="of its file's times; default: this machine's"
         )
         add_json(parser)
 
     def handle(self, **options: Any) -> None:
         """Import and tell what became of the rows."""
+        cache = cache_with_table("import into")
+        path = Path(options["file"])
         try:
-            with ExitStack() as patience:
-                report = self._import(options, patience)
-        except (LegacyFileError, TypeError, ValueError) as error:
+            if _is_archive(path):
+                report = self._archive(cache, path, options)
+            else:
+                report = asdict(self._legacy(cache, path, options))
+        except (ArchiveError, LegacyFileError, TypeError, ValueError) as error:
             raise CommandError(str(error)) from error
+        problems = report.get("problems", [])
         if options["json"]:
-            self.out.json(asdict(report))
+            self.out.json(report)
         else:
-            self.out.facts("Rows of the file", asdict(report).items())
+            self._print(report, problems)
+        if problems:
+            raise CommandError(f"{report['refused']:,} clips of {path} were refused.")
 
-    def _import(self, options: dict[str, Any], patience: ExitStack) -> ImportReport:
-        config = _config()
-        alias = database.alias_of(config)
+    def _print(self, report: dict[str, Any], problems: list[str]) -> None:
+        facts = {name: value for name, value in report.items() if name != "problems"}
+        self.out.facts("Rows of the file", facts.items())
+        for problem in problems[:SHOWN]:
+            self.err.line(f"refused: {problem}")
+        if report.get("over_limit"):
+            self.err.line("Raise CACHE_PERSISTENT_MAX_SIZE or _MAX_MB for the rest, and run again.")
 
-        def begin() -> None:
-            own_file.prepare(connections[alias])
-            patience.enter_context(own_file.patient(connections[alias]))
+    def _archive(
+        self, cache: MultiTierAudioCache, path: Path, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        if given := [name for name in _OF_LEGACY if options[name]]:
+            option = given[0].replace("_", "-")
+            raise CommandError(f"--{option} is of an earlier cache's file; {path} is an archive")
+        alias, tier = alias_of(cache), cache.tiers[PERSISTENT]
+        assert isinstance(tier, PersistentTier)
 
-        return import_file(
-            options["file"],
-            alias,
-            variant=_variant(options["variant"]),
-            namespace=options["namespace"],
-            max_entries=config.persistent_max_size,
-            max_bytes=int(config.persistent_max_mb * MIB),
-            zone=_zone(options["time_zone"]),
-            before=begin,
-            progress=self._progress,
-        )
+        def progress(report: ArchiveReport) -> None:
+            show_progress(self.err, report.seen, report.total, "clips")
 
-    def _progress(self, report: ImportReport) -> None:
-        if self.err.stream.isatty():
-            self.err.stream.write(f"\r{report.seen:,} of {report.total:,} rows", ending="")
-            if report.seen >= report.total:
-                self.err.line()
+        with Archive(path) as archive, patiently(alias):
+            report = bring_in(
+                archive, tier, Table(alias), now=now_ms(),
+                store_text=cache.config.store_text, progress=progress,
+            )  # fmt: skip
+        return asdict(report)
+
+    def _legacy(
+        self, cache: MultiTierAudioCache, path: Path, options: dict[str, Any]
+    ) -> ImportReport:
+        alias, config = alias_of(cache), cache.config
+
+        def progress(report: ImportReport) -> None:
+            show_progress(self.err, report.seen, report.total, "rows")
+
+        with ExitStack() as patience:
+            return import_file(
+                path,
+                alias,
+                variant=_variant(options["variant"]),
+                namespace=options["namespace"],
+                max_entries=config.persistent_max_size,
+                max_bytes=int(config.persistent_max_mb * MIB),
+                zone=_zone(options["time_zone"]),
+                before=lambda: patience.enter_context(patiently(alias)),
+                progress=progress,
+            )
 
 
-def _config() -> CacheConfig:
-    cache = get_audio_cache()
-    if PERSISTENT not in cache.tiers:
-        raise CommandError("CACHE_BACKEND has no database tier to import into.")
-    return cache.config
+def _is_archive(path: Path) -> bool:
+    """By its bytes; what cannot be read is for the other reader to name."""
+    try:
+        return path.is_file() and is_archive(path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _variant(given: str | None) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from audiocache.entries import AudioEntry
+
+T = TypeVar("T")
 
 BATCH: Final = 100
 """Rows in one statement."""
@@ -23,14 +25,19 @@ def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 def batches_of(entries: Iterable[AudioEntry]) -> Iterator[list[AudioEntry]]:
     """Lists of at most BATCH entries and BATCH_BYTES."""
-    batch: list[AudioEntry] = []
+    return portions(entries, lambda entry: entry.size)
+
+
+def portions(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Lists of at most BATCH items and BATCH_BYTES, or of one item."""
+    batch: list[T] = []
     size = 0
-    for entry in entries:
-        if batch and (len(batch) == BATCH or size + entry.size > BATCH_BYTES):
+    for item in items:
+        if batch and (len(batch) == BATCH or size + size_of(item) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(entry)
-        size += entry.size
+        batch.append(item)
+        size += size_of(item)
     if batch:
         yield batch
 

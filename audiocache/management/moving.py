@@ -1,0 +1,51 @@
+"""What the commands that move the table share: whose it is, and who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+from django.db import connections
+
+from audiocache import database, own_file
+from audiocache.builder import get_audio_cache
+from audiocache.cache import MultiTierAudioCache
+from audiocache.conf import PERSISTENT
+from audiocache.exceptions import TierError
+from audiocache.management.output import Output
+
+
+def cache_with_table(purpose: str) -> MultiTierAudioCache:
+    """The cache of the process. Raises CommandError when it has no table."""
+    cache = get_audio_cache()
+    if PERSISTENT not in cache.tiers:
+        raise CommandError(f"CACHE_BACKEND has no database tier to {purpose}.")
+    return cache
+
+
+@contextmanager
+def patiently(alias: str) -> Iterator[None]:
+    """The table is ready, and other writers are waited for: no request is behind this.
+
+    Trouble of the database is a CommandError: what was done stays, and is not done again.
+    """
+    own_file.prepare(connections[alias])
+    try:
+        with own_file.patient(connections[alias]):
+            yield
+    except TierError as error:
+        raise CommandError(f"The cache's database: {error}. Run it again.") from error
+
+
+def alias_of(cache: MultiTierAudioCache) -> str:
+    """Of the cache's table."""
+    return database.alias_of(cache.config)
+
+
+def show_progress(err: Output, seen: int, total: int, what: str) -> None:
+    """A line that is written over, where somebody looks."""
+    if err.stream.isatty():
+        err.stream.write(f"\r{seen:,} of {total:,} {what}", ending="")
+        if seen >= total:
+            err.line()

@@ -126,7 +126,8 @@ class _Importing:
                 self.report.refuse(one.member.name, "it is there twice")
         alive = [one for one in once.values() if one.record.values["keep_until"] > self.now]
         there = self.table.there([one.key for one in alive], self.now)
-        present = [one for one in alive if one.key in there]
+        # Their sounds are looked at, too: an archive that is damaged is no archive of them.
+        present = [one for one in alive if one.key in there and self._entry(one)]
         missing = [one for one in alive if one.key not in there]
         fitting = [one for one in missing if self.space.takes(one.size)]
         self.report.expired += len(once) - len(alive)

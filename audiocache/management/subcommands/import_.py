@@ -22,6 +22,8 @@ from audiocache.moving import Archive, ArchiveError, ArchiveReport, Table, bring
 from audiocache.tiers.persistent import PersistentTier
 
 SHOWN: Final = 20
+SQLITE: Final = b"SQLite format 3\0"
+"""Begins each SQLite file."""
 _OF_LEGACY: Final = ("variant", "namespace", "time_zone")
 
 
@@ -111,11 +113,20 @@ class Import(Subcommand):
 
 
 def _is_archive(path: Path) -> bool:
-    """By its bytes; what cannot be read is for the other reader to name."""
+    """By its bytes. Raises CommandError when it is neither an archive nor a SQLite file."""
+    if not path.is_file():
+        raise CommandError(f"{path} is not a file")
     try:
-        return path.is_file() and is_archive(path)
+        with path.open("rb") as file:
+            beginning = file.read(len(SQLITE))
+        archive = is_archive(path)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
+    if not archive and beginning != SQLITE:
+        raise CommandError(
+            f"{path} is neither an archive of audiocache export nor an earlier cache's SQLite file"
+        )
+    return archive
 
 
 def _variant(given: str | None) -> dict[str, Any]:

@@ -77,6 +77,10 @@ class CacheConfig(Config):
     """Rows; 0 is no limit."""
     persistent_max_mb: float = setting(500, number(0))
     """MiB of audio; 0 is no limit."""
+    inline_max_kb: float = setting(0, number(0))
+    """KiB of a clip that lies in its row; larger ones lie in a storage. 0: all lie in rows."""
+    storage: str | None = setting(None, optional(text))
+    """Alias in STORAGES; None: a folder beside the SQLite file."""
     ttl_hours: float = setting(24, number(0))
     """Life of an entry; 0 keeps it for ever."""
     cleanup_interval_minutes: float = setting(60, number(1))

@@ -22,10 +22,10 @@ LABELS: Final = ("provider", "model", "voice", "language")
 _STORED = AudioEntry._fields[: AudioEntry._fields.index("tier")]
 READ: Final[tuple[str, ...]] = (*_STORED, "schema_version", "checksum")
 """Columns of a look-up."""
-WRITTEN: Final[tuple[str, ...]] = (*READ, *LABELS, "size", "used")
+WRITTEN: Final[tuple[str, ...]] = (*READ, *LABELS, "size", "used", "storage_name")
 """Columns of a put; hits, pins and the revision stay with the row."""
 
-_TAGS, _AUDIO = _STORED.index("tags"), _STORED.index("audio")
+_TAGS, AUDIO = _STORED.index("tags"), _STORED.index("audio")
 _SCHEMA, _CHECKSUM = READ.index("schema_version"), READ.index("checksum")
 
 _TEXT, _NUMBER, _SOUND = frozenset({str}), frozenset({int}), frozenset({bytes, memoryview})
@@ -46,7 +46,7 @@ MAX_LABEL: Final = 200
 
 def entry_in(row: Sequence[Any], tier: str) -> AudioEntry:
     """The entry in a row of READ. Raises CorruptEntry or NewerSchema."""
-    schema, audio = row[_SCHEMA], row[_AUDIO]
+    schema, audio = row[_SCHEMA], row[AUDIO]
     if type(schema) is int and (schema > SCHEMA_VERSION or audio is None):
         raise NewerSchema(f"row schema {schema}, audio elsewhere: {audio is None}")
     _check_kinds(*map(type, row))
@@ -100,16 +100,17 @@ def _tags_in(value: str) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def values_of(entry: AudioEntry, now: int) -> Iterator[Any]:
-    """The values of WRITTEN; the entry is last used `now`."""
+def values_of(entry: AudioEntry, now: int, storage_name: str = "") -> Iterator[Any]:
+    """The values of WRITTEN; the entry is last used `now`. Its sound may lie in a storage."""
     yield from entry[:_TAGS]
     yield json.dumps(entry.tags) if entry.tags else ""
-    yield entry.audio
+    yield None if storage_name else entry.audio
     yield SCHEMA_VERSION
     yield checksum(entry.audio)
     yield from labels_in(entry.variant)
     yield len(entry.audio)
     yield now
+    yield storage_name
 
 
 def labels_in(variant: str) -> Iterator[str]:

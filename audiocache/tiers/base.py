@@ -15,7 +15,9 @@ from audiocache.leases import LeaseStore
 from audiocache.removals import ALL, KEY, Ledger, Removal, Stream
 from audiocache.tiers.places import PlaceStore
 
-LEAVINGS: Final = ("evicted", "expired", "oversize", "refused", "corrupt", "newer_schema")
+LEAVINGS: Final = (
+    "evicted", "expired", "oversize", "refused", "corrupt", "newer_schema", "unreachable",
+)  # fmt: skip
 """Why an entry is not, or no longer, in a tier; counted by tier."""
 
 EvictionListener = Callable[[str, Sequence[str], str], None]

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext, suppress
 from typing import Any, ClassVar, Final, Self
 
 from audiocache import database
 from audiocache.clock import Clock, now_ms
-from audiocache.conf import MIB, PERSISTENT, CacheConfig
+from audiocache.conf import KIB, MIB, PERSISTENT, CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry, NewerSchema, TierBusy, TierError, TierUnavailable
 from audiocache.legacy.target import Limits
 from audiocache.removals import ALL, KEY, Guard, Removal
-from audiocache.rows import entry_in, values_of
+from audiocache.rows import AUDIO, entry_in
 from audiocache.tiers.base import Tier
+from audiocache.tiers.clip_files import ClipFiles, FileTrouble
 from audiocache.tiers.sql import dialect_for
-from audiocache.tiers.sql.batches import batches, batches_of, flat
-from audiocache.tiers.sql.connection import OwnConnection
+from audiocache.tiers.sql.batches import batches, batches_of
+from audiocache.tiers.sql.clips import EntryConnection, Filed, SqlClips
 from audiocache.tiers.sql.counts import Counting
 from audiocache.tiers.sql.leases import leases_on
-from audiocache.tiers.sql.log import How, Moved, SqlLedger
+from audiocache.tiers.sql.log import How, SqlLedger
 from audiocache.tiers.sql.places import SqlPlaces
 from audiocache.tiers.sql.removing import Removing
 from audiocache.tiers.sql.room import Room
+from audiocache.tiers.sql.upserting import Upserting
 
 SWEEP_SECONDS: Final = 1.0
 SWEEP_ROWS: Final = 20
@@ -39,12 +40,19 @@ class PersistentTier(Tier):
     keeps_counts = True
 
     def __init__(
-        self, alias: str, *, max_entries: int = 0, max_bytes: int = 0, clock: Clock = now_ms
+        self,
+        alias: str,
+        *,
+        max_entries: int = 0,
+        max_bytes: int = 0,
+        files: ClipFiles | None = None,
+        clock: Clock = now_ms,
     ) -> None:
         super().__init__()
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self._database = OwnConnection(alias, Limits(max_entries, max_bytes))
+        files = files or ClipFiles(alias)
+        self._database = EntryConnection(alias, Limits(max_entries, max_bytes), files)
         self.vendor: str = self._database.wrapper.vendor
         self._sql = dialect_for(self.vendor)
         self._one = self._sql.entries(1)
@@ -54,16 +62,20 @@ class PersistentTier(Tier):
         self.places = SqlPlaces(self._database, self._sql)
         self._removing = Removing(self._database, self._sql, clock)
         self.log: SqlLedger = SqlLedger(self._database, self._sql, self._removing)
+        self._upserting = Upserting(self._database, self._sql, self.log, clock)
+        self.clips = SqlClips(self._database, self._sql, files, self.counts)
         self._clock = clock
         self._sweep_at = 0.0
 
     @classmethod
     def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:
         """On the alias the configuration means. Raises ImproperlyConfigured."""
+        alias = database.alias_of(config)
         return cls(
-            database.alias_of(config),
+            alias,
             max_entries=config.persistent_max_size,
             max_bytes=int(config.persistent_max_mb * MIB),
+            files=ClipFiles(alias, config.storage or "", int(config.inline_max_kb * KIB)),
             clock=clock,
         )
 
@@ -85,14 +97,17 @@ class PersistentTier(Tier):
 
     def _entry_in(self, row: Sequence[Any]) -> AudioEntry | None:
         try:
-            entry = entry_in(row, PERSISTENT)
+            inline = row[AUDIO] is not None
+            entry = entry_in(row, PERSISTENT) if inline else self.clips.entry(row[0])
         except NewerSchema:
             self.counts["newer_schema"] += 1
+        except FileTrouble:
+            self.counts["unreachable"] += 1
         except CorruptEntry:
             self.counts["corrupt"] += 1
             self.remove_many(row[:1])
         else:
-            return entry if entry.keep_until > self._clock() else None
+            return entry if entry and entry.keep_until > self._clock() else None
         return None
 
     def has_many(self, keys: Collection[str], now: int) -> set[str]:
@@ -132,23 +147,25 @@ class PersistentTier(Tier):
         """Store a batch and make room for it, in one turn; who listens is told after it."""
         evicted: list[list[str]] = []
         try:
-            with self._room.turn(len(batch)):
-                taken = self._store(batch, how, refusals)
+            with self.clips.filed(batch) as filed, self._room.turn(len(batch)):
+                filed.taken.update(self._store(batch, how, refusals, filed))
                 self._room.make(evicted)
-            return taken
+            return filed.taken
         finally:
             for keys in evicted:
                 self.evicted(keys, "evicted")
 
-    def _store(self, batch: list[AudioEntry], how: How, refusals: list[TierError]) -> set[str]:
+    def _store(
+        self, batch: list[AudioEntry], how: How, refusals: list[TierError], filed: Filed
+    ) -> set[str]:
         """The keys taken; an entry that the database refuses costs only itself."""
         try:
-            return self._upsert(batch, how)
+            return self._upserting.upsert(batch, how, filed.names)
         except (TierBusy, TierUnavailable):
             raise
         except TierError as error:
             if len(batch) > 1:
-                singly = (self._store([entry], how, refusals) for entry in batch)
+                singly = (self._store([entry], how, refusals, filed) for entry in batch)
                 return set().union(*singly)
             self.counts["refused"] += 1
             refusals.append(error)
@@ -161,23 +178,6 @@ class PersistentTier(Tier):
             self.counts["oversize"] += 1
             return False
         return True
-
-    def _upsert(self, entries: Sequence[AudioEntry], how: How) -> set[str]:
-        sql = self._sql.upsert(len(entries), only_missing=how.only_missing)
-        now = self._clock()
-        values = [value for entry in entries for value in values_of(entry, now)]
-        if how.only_missing:
-            values.append(now)
-        tags = [(tag, entry.key) for entry in entries for tag in entry.tags]
-        together = self._database.transaction() if tags or how.guard else nullcontext()
-        with suppress(Moved), together:
-            taken = {key for (key,) in self._database.query(sql, values)}
-            for batch in batches(pair for pair in tags if pair[1] in taken):
-                self._database.run(self._sql.add_tags(len(batch)), flat(batch))
-            if how.guard:
-                self.log.check(how.guard)
-            return taken
-        return set()
 
     def _sweep_now_and_then(self) -> None:
         now = time.monotonic()
@@ -205,11 +205,12 @@ class PersistentTier(Tier):
         self._removing.apply([Removal(ALL)])
 
     def cleanup(self) -> int:
-        """Delete all rows past `keep_until`, in portions with a pause between them."""
+        """Delete all rows past `keep_until`, in portions with pauses; and files without a row."""
         deleted = 0
         for rows in self._removing.portions(self._sql.delete_kept_until, [self._clock()]):
             self.evicted([key for key, _ in rows], "expired")
             deleted += len(rows)
+        self.clips.sweep()
         return deleted
 
     def _delete(self, sql: str, values: Sequence[Any], reason: str) -> bool:

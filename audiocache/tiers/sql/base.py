@@ -34,7 +34,8 @@ class Dialect:
     select_entries = f"SELECT {', '.join(READ)} FROM audiocache_entry WHERE key IN ({{keys}})"
     select_fresh = (
         "SELECT key FROM audiocache_entry WHERE expires > {mark} AND key IN ({keys})"
-        f" AND schema_version <= {SCHEMA_VERSION} AND audio IS NOT NULL{{intact}}"
+        f" AND schema_version <= {SCHEMA_VERSION}"
+        " AND (audio IS NOT NULL OR storage_name <> ''){intact}"
     )
     select_totals = (
         "SELECT CAST(SUM(entries) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM audiocache_total"
@@ -75,10 +76,10 @@ class Dialect:
         changes = ", ".join(map(self._change, WRITTEN))
         return (
             f"INSERT INTO audiocache_entry ({', '.join(WRITTEN)}, hits, pinned, revision,"
-            f" storage_name, audio_sha256) VALUES "
-            + ", ".join([f"{row[:-1]}, 0, {self.false}, 1, '', '')"] * number)
+            f" audio_sha256) VALUES "
+            + ", ".join([f"{row[:-1]}, 0, {self.false}, 1, '')"] * number)
             + f" ON CONFLICT (key) DO UPDATE SET {changes},"
-            " revision = audiocache_entry.revision + 1, storage_name = '', audio_sha256 = ''"
+            " revision = audiocache_entry.revision + 1, audio_sha256 = ''"
             " WHERE audiocache_entry.schema_version <= excluded.schema_version"
             + (f" AND audiocache_entry.expires <= {self.mark}" if only_missing else "")
             + " RETURNING key"
@@ -144,11 +145,11 @@ class Dialect:
         """Rows are chosen in a sub-select, which can be limited, and can lock what it finds.
 
         Where it is limited, without an order: by id, the database would look for the few
-        expired among all rows.
+        expired among all rows. The file's name comes last: see `sql.clips`.
         """
         return (
             "DELETE FROM audiocache_entry WHERE id IN (SELECT id FROM audiocache_entry"
-            f" WHERE {where}) RETURNING key, keep_until"
+            f" WHERE {where}) RETURNING key, keep_until, storage_name"
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -42,6 +42,6 @@ def portions(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T
         yield batch
 
 
-def flat(rows: Iterable[Sequence[Any]]) -> list[Any]:
+def flat(rows: Iterable[Iterable[Any]]) -> list[Any]:
     """The values of rows, one after the other."""
     return [value for row in rows for value in row]

@@ -427,14 +427,18 @@ def test_a_row_of_a_newer_schema_is_a_counted_miss_and_left_alone(
     assert sql_tier.counts["corrupt"] == 0
 
 
-def test_a_row_whose_sound_lies_elsewhere_is_left_to_the_release_that_knows(
+def test_a_row_whose_sound_lies_nowhere_that_is_known_is_left_to_the_release_that_knows(
     sql_tier: PersistentTier,
 ) -> None:
     made = entry("a")
     sql_tier.put_many([made])
-    change(sql_tier, made.key, audio=None, storage_name="clips/a.wav")
+    change(sql_tier, made.key, audio=None, storage_name="")
     assert sql_tier.get(made.key) is None
     assert sql_tier.has_many([made.key], NOW) == set()
+    assert sql_tier.counts["newer_schema"] == 1
+    change(sql_tier, made.key, storage_name="../../etc/passwd")
+    assert sql_tier.get(made.key) is None
+    assert sql_tier.counts["unreachable"] == 1
     assert keys(sql_tier) == {made.key}
 
 

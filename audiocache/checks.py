@@ -13,6 +13,7 @@ from django.db import NotSupportedError, connections
 
 from audiocache import database
 from audiocache.backends import MemoryCache
+from audiocache.clip_checks import clips
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
 from audiocache.configuring import WrongSettings
 from audiocache.tiers.redis_address import address_of
@@ -27,7 +28,7 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
         config = CacheConfig.load()
     except WrongSettings as error:
         return [checks.Error(problem, id="audiocache.E001") for problem in error.problems]
-    return [*_database(config), *_redis(config), *_memory(config), *_limits(config)]
+    return [*_database(config), *_redis(config), *_memory(config), *_limits(config), *clips(config)]
 
 
 def _database(config: CacheConfig) -> Iterator[checks.CheckMessage]:

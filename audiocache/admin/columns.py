@@ -102,8 +102,6 @@ class EntryColumns:
     @admin.display(description=_("listen"))
     def player(self, entry: AudioCacheEntry) -> str:
         """A player that asks for the sound when it is started; a download for what is no audio."""
-        if entry.storage_name:
-            return gettext("The sound lies in a storage.")
         address = reverse("admin:audiocache_audiocacheentry_audio", args=[entry.pk])
         if playable_type(entry.content_type) == UNKNOWN:
             return format_html('<a href="{}">{}</a>', address, gettext("Download"))

@@ -10,9 +10,13 @@ from typing import Final
 
 from django.http import Http404
 
+from audiocache.builder import get_audio_cache
+from audiocache.conf import PERSISTENT
 from audiocache.content_types import extension
 from audiocache.models import AudioCacheEntry
 from audiocache.playing import Sound, playable_type
+from audiocache.tiers.clip_files import FileTrouble
+from audiocache.tiers.persistent import PersistentTier
 
 HEADERS: Final = {
     "Cache-Control": "private, no-cache",
@@ -22,15 +26,27 @@ HEADERS: Final = {
 
 
 def sound_of(pk: int) -> Sound:
-    """The sound of an entry, as it lies in the row. Raises Http404."""
+    """The sound of an entry, as it lies in the row or in a storage. Raises Http404."""
     row = (
         AudioCacheEntry.objects.filter(pk=pk)
-        .values_list("key", "revision", "content_type", "audio")
+        .values_list("key", "revision", "content_type", "audio", "storage_name", "size")
         .first()
     )
-    if row is None or row[3] is None:
+    if row is None:
+        raise Http404(f"there is no entry {pk}")
+    key, revision, content_type, audio, name, size = row
+    sound = _filed(name, size) if audio is None and name else audio
+    if sound is None:
         raise Http404(f"there is no sound in entry {pk}")
-    return sound_from(*row)
+    return sound_from(key, revision, content_type, sound)
+
+
+def _filed(name: str, size: int) -> bytes | None:
+    tier = get_audio_cache().tiers.get(PERSISTENT)
+    try:
+        return tier.clips.sound(name, size) if isinstance(tier, PersistentTier) else None
+    except FileTrouble:
+        return None
 
 
 def sound_from(key: str, revision: int, content_type: str, audio: bytes | memoryview) -> Sound:

@@ -14,6 +14,8 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import PERSISTENT
 from audiocache.exceptions import TierError
 from audiocache.management.output import Output
+from audiocache.moving import Table
+from audiocache.tiers.persistent import PersistentTier
 
 
 def cache_with_table(purpose: str) -> MultiTierAudioCache:
@@ -41,6 +43,18 @@ def patiently(alias: str) -> Iterator[None]:
 def alias_of(cache: MultiTierAudioCache) -> str:
     """Of the cache's table."""
     return database.alias_of(cache.config)
+
+
+def tier_of(cache: MultiTierAudioCache) -> PersistentTier:
+    """The tier of the cache's table."""
+    tier = cache.tiers[PERSISTENT]
+    assert isinstance(tier, PersistentTier)
+    return tier
+
+
+def table_of(cache: MultiTierAudioCache) -> Table:
+    """The cache's table, as an archive needs it."""
+    return Table(alias_of(cache), tier_of(cache).clips)
 
 
 def show_progress(err: Output, seen: int, total: int, what: str) -> None:

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
+from audiocache.conf import PERSISTENT
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry, NewerSchema
 from audiocache.moving import tarball
 from audiocache.moving.archive import MANIFEST, MAX_CLIP
 from audiocache.moving.manifest import file_of, head_of, line_of
 from audiocache.moving.table import Choice, Stored, Table
-from audiocache.rows import READ, entry_in
+from audiocache.rows import AUDIO, READ, entry_in
 
 KEY: Final = READ.index("key")
 
@@ -34,15 +35,23 @@ class ExportReport:
     """The row fails its own checks."""
     newer: int = 0
     """Of a later release, which alone can read it."""
+    unreachable: int = 0
+    """The sound lies in a storage that does not have it, or does not answer."""
     oversize: int = 0
     """Too large to be brought in again."""
     left_out: list[str] = field(default_factory=list)
-    """The keys of the corrupt and of the oversize."""
+    """The keys of the corrupt, newer, unreachable and oversize, each with the reason."""
+
+    def leave_out(self, why: str, key: str) -> None:
+        """Count a row and name it."""
+        setattr(self, why, getattr(self, why) + 1)
+        self.left_out.append(f"{key} {why}")
 
     @property
     def seen(self) -> int:
         """Rows dealt with."""
-        return self.exported + self.expired + self.corrupt + self.newer + self.oversize
+        left_out = self.corrupt + self.newer + self.unreachable + self.oversize
+        return self.exported + self.expired + left_out
 
 
 def export(
@@ -78,12 +87,12 @@ def _sound(
     """The entries of rows that are whole and kept; the others go into the report."""
     for stored in portion:
         try:
-            entry = entry_in(stored.values, "persistent")
+            entry = entry_in(stored.values, PERSISTENT)
         except NewerSchema:
-            report.newer += 1
+            lost = stored.filed and stored.values[AUDIO] is None
+            report.leave_out("unreachable" if lost else "newer", stored.values[KEY])
         except CorruptEntry:
-            report.corrupt += 1
-            report.left_out.append(str(stored.values[KEY]))
+            report.leave_out("corrupt", stored.values[KEY])
         else:
             if _is_wanted(entry, report, now):
                 yield entry, stored
@@ -93,8 +102,7 @@ def _is_wanted(entry: AudioEntry, report: ExportReport, now: int) -> bool:
     if entry.keep_until <= now:
         report.expired += 1
     elif entry.size > MAX_CLIP:
-        report.oversize += 1
-        report.left_out.append(entry.key)
+        report.leave_out("oversize", entry.key)
     else:
         report.exported += 1
         report.bytes += entry.size

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_hexdigest
 
+from audiocache.conf import PERSISTENT
 from audiocache.content_types import extension
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry
@@ -67,7 +68,7 @@ class Record(NamedTuple):
             "text": self.values["text"] if store_text else None,
         }  # fmt: skip
         try:
-            return entry_in([values[name] for name in READ], "persistent")
+            return entry_in([values[name] for name in READ], PERSISTENT)
         except CorruptEntry as error:
             raise Refused(str(error)) from error
 

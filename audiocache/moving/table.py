@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from audiocache.moving.manifest import Standing
-from audiocache.rows import READ
+from audiocache.rows import AUDIO, READ
+from audiocache.tiers.clip_files import FileTrouble
 from audiocache.tiers.sql import dialect_for
 from audiocache.tiers.sql.batches import batches, portions
+from audiocache.tiers.sql.clips import SqlClips
 from audiocache.tiers.sql.connection import OwnConnection
 
+_BESIDE: Final = ("pinned", "hits", "used", "CAST(size AS BIGINT)", "storage_name")
 LOOK: Final = 500
 """Rows whose ids and sizes are read at once; their sounds are, in smaller portions."""
 
@@ -46,6 +50,8 @@ class Stored(NamedTuple):
     values: Sequence[Any]
     """Of READ."""
     standing: Standing
+    filed: bool
+    """Its sound lies in a storage: where that is not to be had, it is None."""
 
 
 class Known(NamedTuple):
@@ -59,11 +65,12 @@ class Known(NamedTuple):
 class Table:
     """On an alias; every method raises TierError."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, clips: SqlClips) -> None:
         self._database = OwnConnection(alias)
+        self._clips = clips
         self._sql = dialect_for(self._database.wrapper.vendor)
         mark = self._sql.mark
-        self._rows = f"SELECT {', '.join(READ)}, pinned, hits, used FROM audiocache_entry"
+        self._rows = f"SELECT {', '.join(READ)}, {', '.join(_BESIDE)} FROM audiocache_entry"
         self._stand = (
             f"UPDATE audiocache_entry SET pinned = {mark}, hits = {mark}, used = {mark}"
             f" WHERE key = {mark} AND created = {mark}"
@@ -80,7 +87,16 @@ class Table:
             ids = [row_id for row_id, _ in portion]
             marks = ", ".join([self._sql.mark] * len(ids))
             found = self._database.query(f"{self._rows} WHERE id IN ({marks}) ORDER BY id", ids)
-            yield [Stored(row[:-3], Standing(bool(row[-3]), *row[-2:])) for row in found]
+            yield [self._stored(row) for row in found]
+
+    def _stored(self, row: Sequence[Any]) -> Stored:
+        """With its sound, where that is to be had."""
+        values = list(row[: len(READ)])
+        pinned, hits, used, size, name = row[len(READ) :]
+        if values[AUDIO] is None and name:
+            with suppress(FileTrouble):
+                values[AUDIO] = self._clips.sound(name, size)
+        return Stored(values, Standing(bool(pinned), hits, used), bool(name))
 
     def count(self, choice: Choice) -> int:
         """Rows that are chosen now."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 from uuid import uuid4
@@ -445,10 +446,24 @@ def test_a_part_of_the_sound_can_be_asked_for(boss: Client, cache: MultiTierAudi
     assert (fresh.status_code, old.status_code) == (206, 200)
 
 
-def test_a_sound_in_a_storage_is_not_played_from_the_row(boss: Client, alias: str) -> None:
+def test_a_sound_in_a_storage_is_played_from_there(
+    boss: Client, cache: MultiTierAudioCache, settings: Any, tmp_path: Path
+) -> None:
+    backend = "django.core.files.storage.FileSystemStorage"
+    options = {"location": str(tmp_path)}
+    settings.STORAGES = settings.STORAGES | {"clips": {"BACKEND": backend, "OPTIONS": options}}
+    settings.AUDIOCACHE = settings.AUDIOCACHE | {"STORAGE": "clips", "INLINE_MAX_KB": 0.01}
+    entry = row(get_audio_cache().put(SECRET, WAV))
+    assert entry.storage_name
+    assert "<audio" in boss.get(f"{LIST}{entry.pk}/change/").content.decode()
+    assert boss.get(f"{LIST}{entry.pk}/audio/").content == WAV
+    (tmp_path / entry.storage_name).unlink()
+    assert boss.get(f"{LIST}{entry.pk}/audio/").status_code == 404
+
+
+def test_where_there_is_no_sound_there_is_no_page(boss: Client, alias: str) -> None:
     fill(1, audio=None, storage_name="clips/1")
     [entry] = AudioCacheEntry.objects.all()
-    assert "<audio" not in boss.get(f"{LIST}{entry.pk}/change/").content.decode()
     assert boss.get(f"{LIST}{entry.pk}/audio/").status_code == 404
     assert boss.get(f"{LIST}999999/audio/").status_code == 404
 

@@ -25,6 +25,8 @@ FIELDS: list[tuple[str, Any, str, Any]] = [
     ("persistent_database", None, "clips", "clips"),
     ("persistent_max_size", 1000, "0", 0),
     ("persistent_max_mb", 500, "2000", 2000),
+    ("inline_max_kb", 0, "256", 256),
+    ("storage", None, "clips", "clips"),
     ("ttl_hours", 24, "0", 0),
     ("cleanup_interval_minutes", 60, "5", 5),
     ("redis_url", None, "redis://example.org/1", "redis://example.org/1"),

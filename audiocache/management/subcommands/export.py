@@ -11,7 +11,13 @@ from django.core.management.base import CommandError
 
 from audiocache import moving
 from audiocache.clock import now_ms
-from audiocache.management.moving import alias_of, cache_with_table, patiently, show_progress
+from audiocache.management.moving import (
+    alias_of,
+    cache_with_table,
+    patiently,
+    show_progress,
+    table_of,
+)
 from audiocache.management.subcommand import Subcommand, add_json
 from audiocache.moving import Choice, ExportReport, Table
 
@@ -37,9 +43,8 @@ class Export(Subcommand):
     def handle(self, **options: Any) -> None:
         """Write, and tell what became of the rows."""
         cache = cache_with_table("export from")
-        alias = alias_of(cache)
-        with patiently(alias):
-            report = self._export(Table(alias), options, store_text=cache.config.store_text)
+        with patiently(alias_of(cache)):
+            report = self._export(table_of(cache), options, store_text=cache.config.store_text)
         if options["json"]:
             self.out.json(asdict(report))
             return

@@ -14,12 +14,18 @@ from django.core.management.base import CommandError
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.clock import now_ms
-from audiocache.conf import MIB, PERSISTENT
+from audiocache.conf import MIB
 from audiocache.legacy import ImportReport, LegacyFileError, import_file
-from audiocache.management.moving import alias_of, cache_with_table, patiently, show_progress
+from audiocache.management.moving import (
+    alias_of,
+    cache_with_table,
+    patiently,
+    show_progress,
+    table_of,
+    tier_of,
+)
 from audiocache.management.subcommand import Subcommand, add_json
-from audiocache.moving import Archive, ArchiveError, ArchiveReport, Table, bring_in, is_archive
-from audiocache.tiers.persistent import PersistentTier
+from audiocache.moving import Archive, ArchiveError, ArchiveReport, bring_in, is_archive
 
 SHOWN: Final = 20
 SQLITE: Final = b"SQLite format 3\0"
@@ -77,15 +83,13 @@ class Import(Subcommand):
         if given := [name for name in _OF_LEGACY if options[name]]:
             option = given[0].replace("_", "-")
             raise CommandError(f"--{option} is of an earlier cache's file; {path} is an archive")
-        alias, tier = alias_of(cache), cache.tiers[PERSISTENT]
-        assert isinstance(tier, PersistentTier)
 
         def progress(report: ArchiveReport) -> None:
             show_progress(self.err, report.seen, report.total, "clips")
 
-        with Archive(path) as archive, patiently(alias):
+        with Archive(path) as archive, patiently(alias_of(cache)):
             report = bring_in(
-                archive, tier, Table(alias), now=now_ms(),
+                archive, tier_of(cache), table_of(cache), now=now_ms(),
                 store_text=cache.config.store_text, progress=progress,
             )  # fmt: skip
         return asdict(report)

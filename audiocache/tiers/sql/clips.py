@@ -96,7 +96,8 @@ class SqlClips:
                 self._in_use = True
                 row[AUDIO] = self.sound(name, size)
                 if row[AUDIO] is None:
-                    self._counts["corrupt"] += len(self._database.query(self._lost, [key, name]))
+                    lost = len(self._database.query(self._lost, [key, name]))
+                    self._counts["corrupt"] += lost
                     return None
             return entry_in(row, PERSISTENT)
         return None

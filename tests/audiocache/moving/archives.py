@@ -19,12 +19,14 @@ Files = dict[str, bytes]
 
 
 def write(tier: PersistentTier, path: Path, **how: Any) -> ExportReport:
-    return export(path, Table(ALIASES[tier.vendor]), **{"now": NOW, **how})
+    return export(path, Table(ALIASES[tier.vendor], tier.clips), **{"now": NOW, **how})
 
 
 def read(tier: PersistentTier, path: Path, **how: Any) -> ArchiveReport:
     with Archive(path) as archive:
-        return bring_in(archive, tier, Table(ALIASES[tier.vendor]), **{"now": NOW, **how})
+        return bring_in(
+            archive, tier, Table(ALIASES[tier.vendor], tier.clips), **{"now": NOW, **how}
+        )
 
 
 def files_in(path: Path) -> Files:

@@ -129,9 +129,9 @@ SITE = """
     django.setup()
     from audiocache import get_audio_cache, moving
     from audiocache.clock import now_ms
-    from audiocache.management.moving import alias_of
+    from audiocache.management.moving import table_of
     cache, path = get_audio_cache(), Path(sys.argv[2])
-    tier, table = cache.tiers["persistent"], moving.Table(alias_of(cache))
+    tier, table = cache.tiers["persistent"], table_of(cache)
 
     def die(report):
         if report.seen >= 200:

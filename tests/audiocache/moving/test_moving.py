@@ -14,6 +14,7 @@ import pytest
 from audiocache.entries import NEVER
 from audiocache.models import AudioCacheEntry, Tag
 from audiocache.moving import Choice
+from audiocache.tiers.clip_files import ClipFiles
 from audiocache.tiers.persistent import PersistentTier
 from tests.audiocache.conftest import ALIASES, ON_SQLITE, NewTier
 from tests.audiocache.moving.archives import files_in, lines_in, read, write
@@ -189,8 +190,30 @@ def test_damaged_rows_are_left_out_and_named(sql_tier: PersistentTier, tmp_path:
     rows(sql_tier).filter(key=newer.key).update(schema_version=2)
     report = write(sql_tier, tmp_path / "clips.tar")
     assert (report.exported, report.corrupt, report.newer) == (1, 1, 1)
-    assert report.left_out == [bad.key]
+    assert set(report.left_out) == {f"{bad.key} corrupt", f"{newer.key} newer"}
     assert [line["key"] for line in lines_in(tmp_path / "clips.tar")[1:]] == [sound.key]
+
+
+def test_clips_of_a_storage_are_moved_as_those_of_rows(
+    new_tier: NewTier, sql_kind: str, tmp_path: Path, settings: Any
+) -> None:
+    options = {"location": str(tmp_path / "storage")}
+    backend = "django.core.files.storage.FileSystemStorage"
+    settings.STORAGES = settings.STORAGES | {"clips": {"BACKEND": backend, "OPTIONS": options}}
+    tier = new_tier(sql_kind, files=ClipFiles(ALIASES[sql_kind], "clips", 1000))
+    fill(tier)
+    filed = dict(rows(tier).exclude(storage_name="").values_list("key", "storage_name"))
+    keys = set(rows(tier).values_list("key", "checksum", "pinned", "expires"))
+    assert len(filed) == 29
+    assert write(tier, tmp_path / "clips.tar").exported == 40
+    lost = next(iter(filed))
+    (tmp_path / "storage" / filed[lost]).unlink()
+    report = write(tier, tmp_path / "less.tar")
+    assert (report.exported, report.left_out) == (39, [f"{lost} unreachable"])
+    tier.clear()
+    plain = new_tier(sql_kind)
+    assert read(plain, tmp_path / "clips.tar").imported == 40
+    assert set(rows(plain).values_list("key", "checksum", "pinned", "expires")) == keys
 
 
 def test_a_file_that_is_there_is_replaced_only_by_force_and_as_a_whole(

@@ -102,6 +102,11 @@ def test_a_large_clip_lies_in_the_storage_and_a_small_one_in_its_row(
     assert tier.stats()["total_size_bytes"] == LARGE.size + SMALL.size
 
 
+def expire(clock: FakeClock) -> int:
+    clock.now = NOW + HOUR
+    return clock.now
+
+
 LEAVE: dict[str, Callable[[PersistentTier, FakeClock], object]] = {
     "remove": lambda tier, clock: tier.remove_many([LARGE.key]),
     "remove by tag": lambda tier, clock: tier.remove_group("tags", "t"),
@@ -110,12 +115,8 @@ LEAVE: dict[str, Callable[[PersistentTier, FakeClock], object]] = {
     "replace by a small one": lambda tier, clock: tier.put_many(
         [entry("large", audio=b"RIFF", created=NOW + 1)]
     ),
-    "expire": lambda tier, clock: setattr(clock, "now", NOW + HOUR) or tier.cleanup(),
-    "sweep": lambda tier, clock: (
-        setattr(clock, "now", NOW + HOUR)
-        or setattr(tier, "_sweep_at", 0)
-        or tier.put_many([entry("later", audio=b"x")])
-    ),
+    "expire": lambda tier, clock: (expire(clock), tier.cleanup()),
+    "sweep": lambda tier, clock: (expire(clock), tier.put_many([entry("later", ttl=9 * HOUR)])),
     "a removal that another host tells of": lambda tier, clock: tier.apply(
         [Removal(KEY, LARGE.key)]
     ),
@@ -128,6 +129,7 @@ def test_with_a_row_its_file_goes(
 ) -> None:
     tier.put_many([LARGE])
     assert len(files(folder, tier)) == 1
+    tier._sweep_at = 0.0
     LEAVE[way](tier, clock)
     assert files(folder, tier) == named(tier) == set()
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django.core.management.base import CommandError
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audiocache import database, own_file
 from audiocache.builder import get_audio_cache
@@ -34,10 +35,26 @@ def patiently(alias: str) -> Iterator[None]:
     """
     own_file.prepare(connections[alias])
     try:
-        with own_file.patient(connections[alias]):
+        with own_file.patient(connections[alias]), _unmapped(connections[alias]):
             yield
     except TierError as error:
         raise CommandError(f"The cache's database: {error}. Run it again.") from error
+
+
+@contextmanager
+def _unmapped(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Who reads all of a SQLite file once would have all of it in this process's memory."""
+    raw = connection.connection
+    if connection.vendor != "sqlite":
+        yield
+        return
+    [before] = raw.execute("PRAGMA mmap_size").fetchone()
+    raw.execute("PRAGMA mmap_size=0")
+    try:
+        yield
+    finally:
+        if connection.connection is raw:
+            raw.execute(f"PRAGMA mmap_size={before}")
 
 
 def alias_of(cache: MultiTierAudioCache) -> str:

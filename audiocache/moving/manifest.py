@@ -14,7 +14,7 @@ from audiocache.content_types import extension
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry
 from audiocache.fields import as_amount, as_content_type, as_tags
-from audiocache.keys import clip_key, text_digest
+from audiocache.keys import clip_key, clip_of, text_digest
 from audiocache.rows import READ, SCHEMA_VERSION, checksum, entry_in
 from audiocache.textless import MARK
 
@@ -141,7 +141,8 @@ def _check_values(values: dict[str, Any]) -> None:
             raise ValueError(name)
     if not isinstance(values["pinned"], bool):
         raise TypeError("pinned")
-    if "\x00" in "".join(values[name] for name in ("namespace", "variant", "timings")):
+    clip_of("-", {}, values["namespace"])
+    if "\x00" in "".join((values["variant"], values["timings"], values["text"] or "")):
         raise ValueError("NUL")
 
 

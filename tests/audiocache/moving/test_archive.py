@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from audiocache.moving import Archive, ArchiveError, archive, tarball
 from audiocache.moving.manifest import sealed
@@ -173,6 +174,8 @@ LIES: dict[str, Callable[[dict[str, Any]], object]] = {
     "an instant is none": lambda line: line.update(created=NOW, keep_until=2**62, expires=2**62),
     "a field h": lambda line: line.update(cost=2**70),
     "a field ho": lambda line: line.update(namespace="a\x00b"),
+    "a field hol": lambda line: line.update(text="a\x00b"),
+    "a field hold": lambda line: line.update(namespace="a" * 1000),
 }
 
 
@@ -203,6 +206,25 @@ def test_a_clip_that_is_there_twice_is_brought_in_once(tier: PersistentTier, pat
     report = read(tier, path)
     assert (report.total, report.imported, report.refused) == (5, 4, 1)
     assert head != manifest[: len(head)]
+
+
+def test_what_the_database_refuses_is_named_and_costs_only_itself(
+    tier: PersistentTier, path: Path
+) -> None:
+    name, key = (lines_in(path)[2][what] for what in ("file", "key"))
+    with connections["audiocache"].cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER refusing BEFORE INSERT ON audiocache_entry"
+            f" WHEN NEW.key = '{key}' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    try:
+        report = read(tier, path)
+        again = read(tier, path)
+    finally:
+        with connections["audiocache"].cursor() as cursor:
+            cursor.execute("DROP TRIGGER refusing")
+    assert (report.imported, report.problems) == (3, [f"{name}: the database refuses it"])
+    assert (again.present, again.problems) == (3, report.problems)
 
 
 def test_a_packer_of_somebody_s_own_is_welcome(tier: PersistentTier, path: Path) -> None:

@@ -97,8 +97,7 @@ class PersistentTier(Tier):
 
     def _entry_in(self, row: Sequence[Any]) -> AudioEntry | None:
         try:
-            inline = row[AUDIO] is not None
-            entry = entry_in(row, PERSISTENT) if inline else self.clips.entry(row[0])
+            entry = self.clips.entry(row[0]) if row[AUDIO] is None else entry_in(row, PERSISTENT)
         except NewerSchema:
             self.counts["newer_schema"] += 1
         except FileTrouble:

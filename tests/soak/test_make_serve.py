@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from urllib.request import urlopen
 from uuid import uuid4
 
-import openai
 import pytest
 
 from project.servers import free_port
+from tests.tts.api import sdk as openai
 from tests.tts.vendors import openai as vendor_openai
 from tests.tts.vendors.server import Server
 from tests.tts.vendors.sounds import sound

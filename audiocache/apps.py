@@ -16,7 +16,8 @@ class AudioCacheConfig(AppConfig):
     def ready(self) -> None:
         from django.core.signals import setting_changed
 
-        from audiocache import builder, checks, database  # noqa: F401 - registers the checks
+        from audiocache import builder, checks, database, metrics, signals  # noqa: F401 - registers the checks
 
         database.register()
+        signals.cache_built.connect(metrics.begin)
         setting_changed.connect(builder.on_setting_changed)

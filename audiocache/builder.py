@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audiocache import database
+from audiocache import database, signals
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import CacheConfig
 from audiocache.forks import RenewedLock
@@ -34,7 +34,14 @@ def replace_audio_cache(cache: MultiTierAudioCache | None) -> MultiTierAudioCach
     global _cache
     with _lock:
         before, _cache = _cache, cache
-        return before
+    if cache is not None:
+        signals.cache_built.send_robust(type(cache), cache=cache)
+    return before
+
+
+def built_audio_cache() -> MultiTierAudioCache | None:
+    """The process's cache, where it has been used."""
+    return _cache
 
 
 def on_setting_changed(*, setting: str, **_: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -176,6 +177,10 @@ class MultiTierAudioCache(StaleVerbs):
         """Counters of all processes by name, such as `memory.hits`; flushes our own first."""
         self.flush()
         return self._upkeep.installation()
+
+    def counters(self) -> Counter[str]:
+        """Counters of this process alone by name, such as `memory.hits`."""
+        return self._upkeep.totals()
 
     def flush(self) -> None:
         """Write counters and hit times down now; the pulse does it every few seconds."""

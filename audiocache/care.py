@@ -29,7 +29,7 @@ class Care:
         if hits := self.touches.drain():
             now = self._clock()
             for rung in self.rungs:
-                rung.attempt("put", lambda tier: tier.touched(hits, now))
+                rung.attempt("", lambda tier: tier.touched(hits, now))
 
     def release(self) -> None:
         """Close this thread's connections."""
@@ -50,7 +50,7 @@ class Care:
         """Add to the installation's counters; False when no tier took them: keep them."""
         now = self._clock()
         return any(
-            rung.attempt("put", lambda tier: tier.add_counts(deltas, now))
+            rung.attempt("", lambda tier: tier.add_counts(deltas, now))
             for rung in self.rungs
             if rung.tier.keeps_counts
         )
@@ -59,14 +59,14 @@ class Care:
         """The installation's counters, from the first tier that keeps them."""
         for rung in self.rungs:
             if rung.tier.keeps_counts:
-                return rung.attempt("get", lambda tier: tier.read_counts()) or {}
+                return rung.attempt("", lambda tier: tier.read_counts()) or {}
         return {}
 
     def backends(self) -> dict[str, dict[str, Any]]:
         """What each tier says of itself, and whether it is available."""
         return {
             rung.tier.name: {
-                **(rung.attempt("get", lambda tier: tier.stats()) or rung.tier.unknown_stats()),
+                **(rung.attempt("", lambda tier: tier.stats()) or rung.tier.unknown_stats()),
                 **rung.tier.counts,
                 "available": rung.circuit.available,
             }

@@ -16,6 +16,7 @@ from audiocache.backends import MemoryCache
 from audiocache.clip_checks import clips
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
 from audiocache.configuring import WrongSettings
+from audiocache.metrics.access import access_of
 from audiocache.tiers.redis_address import address_of
 from audiocache.tiers.redis_connection import MISSING_EXTRA, is_django_redis
 from audiocache.tiers.sql import dialect_for
@@ -28,7 +29,14 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
         config = CacheConfig.load()
     except WrongSettings as error:
         return [checks.Error(problem, id="audiocache.E001") for problem in error.problems]
-    return [*_database(config), *_redis(config), *_memory(config), *_limits(config), *clips(config)]
+    return [
+        *_database(config),
+        *_redis(config),
+        *_memory(config),
+        *_limits(config),
+        *_metrics(config),
+        *clips(config),
+    ]
 
 
 def _database(config: CacheConfig) -> Iterator[checks.CheckMessage]:
@@ -102,6 +110,13 @@ def _redis_alias(alias: str) -> Iterator[checks.CheckMessage]:
             hint="Set OPTIONS SOCKET_TIMEOUT and SOCKET_CONNECT_TIMEOUT to 0.25.",
             id="audiocache.W003",
         )
+
+
+def _metrics(config: CacheConfig) -> Iterator[checks.CheckMessage]:
+    try:
+        access_of(config)
+    except (ImportError, TypeError) as error:
+        yield checks.Error(f"CACHE_METRICS_ACCESS: {error}", id="audiocache.E020")
 
 
 def _memory(config: CacheConfig) -> Iterator[checks.CheckMessage]:

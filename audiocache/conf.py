@@ -106,6 +106,11 @@ class CacheConfig(Config):
     store_text: bool = setting(True, flag)
     """False: only the text's digest is stored anywhere."""
 
+    metrics_token: str | None = setting(None, optional(text), secret=True)
+    """Whoever bears it may read `/metrics`."""
+    metrics_access: str | None = setting(None, optional(text))
+    """Dotted path of a callable: may this request read `/metrics`?"""
+
     def conflicts(self) -> Iterator[str]:
         """Values that exclude each other."""
         redis = [n for n in ("redis_url", "redis_host", "redis_alias") if getattr(self, n)]

@@ -31,11 +31,13 @@ class Later:
 class Flight(Generic[T]):
     """One call under way."""
 
-    __slots__ = ("awaits", "future", "loop", "lost", "thread")
+    __slots__ = ("awaits", "future", "joined", "loop", "lost", "thread")
 
     def __init__(self) -> None:
         self.awaits: set[Flight[Any]] = set()
         """The flights that this call has joined: it may be waiting for them."""
+        self.joined = 0
+        """Callers who share it with the one who began it."""
         self.thread: int | None = None
         """The thread that makes the call, or that runs its task; None before it begins."""
         self.loop: asyncio.AbstractEventLoop | None = None

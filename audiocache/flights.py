@@ -70,6 +70,11 @@ class Flights(Generic[T]):
             self._launch(key, flight, lambda: _tasks.add(self._lead_task(key, flight, call)))
         return flight.future, joined
 
+    @property
+    def waiting(self) -> int:
+        """Callers who joined a call that is under way."""
+        return sum(flight.joined for flight in list(self._flights.values()))
+
     def __len__(self) -> int:
         return len(self._flights)
 
@@ -88,6 +93,7 @@ class Flights(Generic[T]):
                 return flight, False
             if (blocking and flight.thread == threading.get_ident()) or leads_to(flight, mine):
                 raise RuntimeError("create() asked for the very clip that it is making")
+            flight.joined += 1
             for one in mine:
                 one.awaits.add(flight)
         return flight, True

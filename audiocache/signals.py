@@ -2,6 +2,7 @@
 
 - `entry_stored`: `entry` was put by a caller or made on a miss (not for back-fills).
 - `entry_removed`: by a caller; `keys` (None: all), or `field` and `value` of a group.
+- `cache_built`: `cache` is the process's from now on, at its first use.
 - `entry_evicted`: `keys` left the `tier`; `reason` is `evicted` (want of room) or `expired`.
 
 The sender is the cache's class; `cache` is the cache.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
+cache_built = Signal()
 entry_stored = Signal()
 entry_removed = Signal()
 entry_evicted = Signal()

@@ -2,7 +2,7 @@
 
 Under flat names the counters of all processes are added up (`audiocache.tiers.sql.counts`):
 `memory.hits`, `persistent.errors.busy`, and `persistent.get.12`, the calls that took less than
-2**12 microseconds, and no less than half of that.
+2**12 microseconds, and no less than half of that; `persistent.get.us` is what all took together.
 
 Counters are plain integers in lists, bumped with `+=` and without a lock: CPython (with its
 GIL, the only build supported) switches threads at calls and backward jumps, never inside
@@ -27,6 +27,8 @@ KINDS: Final = {TierUnavailable: "unavailable", TierBusy: "busy"}
 """Words for errors; any other is `failed`."""
 FAILED: Final = "failed"
 ERROR_KINDS: Final = (*KINDS.values(), FAILED)
+
+MICROSECONDS: Final = "us"
 
 Buckets = Mapping[str, Sequence[int]]
 """Calls by operation and bucket."""
@@ -102,6 +104,7 @@ class Recorder:
             for operation, buckets in count.latency.items():
                 names = latency_names(name, operation)
                 flat.update(dict(zip(names, buckets, strict=True)))
+                flat[f"{name}.{operation}.{MICROSECONDS}"] = count.elapsed[operation] // 1000
         return +flat
 
 
@@ -116,8 +119,9 @@ def latency_names(tier: str, operation: str) -> list[str]:
 
 
 def is_latency(name: str) -> bool:
-    """Is it the flat name of a bucket?"""
-    return name.rpartition(".")[2].isdecimal()
+    """Is it the flat name of a bucket, or of what calls took?"""
+    last = name.rpartition(".")[2]
+    return last.isdecimal() or last == MICROSECONDS
 
 
 def latencies_of(counters: Mapping[str, int], tier: str) -> dict[str, dict[str, float]]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}project/studio.svg")),
     path("livez", livez),
     path("readyz", readyz),
+    path("", include("audiocache.urls")),
     path("", include("tts.urls")),
     *staticfiles_urlpatterns(),  # while DEBUG is on, under any server
 ]

@@ -16,10 +16,11 @@ class TTSAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect signals of Django, nothing else."""
-        from audiocache import retirement, warmers
+        from audiocache import retirement, signals, warmers
         from audiocache.doctor import registry as doctor
         from audiocache.management import registry
-        from tts import checks, retired  # noqa: F401 - they register themselves
+        from tts import checks, metrics, retired  # noqa: F401 - they register themselves
+        from tts.attempts import attempt_made
         from tts.service import reset_on_change
 
         doctor.register("decoding", "tts.doctor.decoding")
@@ -27,4 +28,6 @@ class TTSAppConfig(AppConfig):
         warmers.register("tts", "tts.warming.warm_stored_phrases")
         registry.register("warm", "tts.management.warm.Warm")
         registry.register("explain", "tts.management.explain.Explain")
+        signals.cache_built.connect(metrics.begin)
+        attempt_made.connect(metrics.on_attempt)
         setting_changed.connect(reset_on_change, dispatch_uid="tts.reset_on_change")

@@ -43,6 +43,8 @@ FIELDS: list[tuple[str, Any, str, Any]] = [
     ("stale_if_error_hours", 0, "24", 24),
     ("store_text", True, "0", False),
     ("max_blind_seconds", 60, "2.5", 2.5),
+    ("metrics_token", None, "secret", "secret"),
+    ("metrics_access", None, "site.may_read", "site.may_read"),
 ]  # fmt: skip
 IDS = [field[0] for field in FIELDS]
 ENV_NAMES = [f"CACHE_{name.upper()}" for name in IDS]

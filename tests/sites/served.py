@@ -1,7 +1,8 @@
 """A site that speaks, as servers load it: `application` (WSGI), `asgi`, `worker` (Celery).
 
 SITE is its settings as JSON. With AT_START the cache is used while the server loads the site, so
-that a server that loads before it forks has connections and threads to inherit.
+that a server that loads before it forks has connections and threads to inherit. FLUSH is every
+how many seconds counters are written down.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import django
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import include, path
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -30,9 +31,11 @@ import celery
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
-from audiocache import get_audio_cache
+from audiocache import get_audio_cache, upkeep
 from audiocache.asgi import with_shutdown
 from tts import get_tts_service
+
+upkeep.FLUSH_SECONDS = float(os.environ.get("FLUSH", upkeep.FLUSH_SECONDS))  # type: ignore[misc]
 
 
 def speak(request: HttpRequest, text: str) -> HttpResponse:
@@ -53,6 +56,7 @@ urlpatterns = [
     path("speak/<str:text>", speak),
     path("aspeak/<str:text>", aspeak),
     path("state", state),
+    path("", include("audiocache.urls")),
 ]
 
 application = get_wsgi_application()

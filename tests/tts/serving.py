@@ -110,9 +110,9 @@ class Served:
             assert time.monotonic() < until, self.log.read_text()
             time.sleep(0.02)
 
-    def get(self, path: str) -> tuple[int, bytes]:
+    def get(self, path: str, headers: Mapping[str, str] = {}) -> tuple[int, bytes]:
         line = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        line.request("GET", path)
+        line.request("GET", path, headers=dict(headers))
         answer = line.getresponse()
         with contextlib.closing(line):
             return answer.status, answer.read()

@@ -1,0 +1,98 @@
+"""Calls to providers are counted as they end, and those who wait while they do."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from prometheus_client import REGISTRY
+
+from audiocache import get_audio_cache
+from audiocache.testing import override_speech
+from tts import get_tts_service
+from tts.attempts import Attempt
+from tts.metrics import counting, on_attempt
+
+PAIR = {"provider": "openai", "model": "tts-1"}
+
+
+def attempt(**given: object) -> Attempt:
+    told = {
+        "voice": "nova", "outcome": "ok", "status": None, "latency_ms": 300,
+        "billed_units": 12, "number": 1, "source_key": "00" * 32, **PAIR, **given,
+    }  # fmt: skip
+    return Attempt(**told)  # type: ignore[arg-type]
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "_known", set())
+
+
+@pytest.mark.usefixtures("fresh")
+def test_a_call_is_counted_by_how_it_ended() -> None:
+    before = [value("tts_provider_calls_total", outcome=how, **PAIR) for how in ("ok", "not_audio")]
+    billed = value("tts_billed_characters_total", **PAIR)
+    seconds = value("tts_provider_duration_seconds_sum", **PAIR)
+    on_attempt(attempt=attempt())
+    on_attempt(attempt=attempt(outcome="not_audio", latency_ms=1200, billed_units=None, number=2))
+    after = [value("tts_provider_calls_total", outcome=how, **PAIR) for how in ("ok", "not_audio")]
+    assert after == [before[0] + 1, before[1] + 1]
+    assert value("tts_billed_characters_total", **PAIR) == billed + 12
+    assert value("tts_provider_duration_seconds_sum", **PAIR) == pytest.approx(seconds + 1.5)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_names_that_clients_invent_make_no_more_than_so_many_series() -> None:
+    for number in range(counting.MOST + 20):
+        on_attempt(attempt=attempt(model=f"invented {number}"))
+    on_attempt(attempt=attempt(model="invented 3"))
+    assert value("tts_provider_calls_total", provider="openai", model="other", outcome="ok") >= 20
+    names = {"provider": "openai", "outcome": "ok"}
+    assert value("tts_provider_calls_total", model="invented 3", **names) >= 2
+    assert not value("tts_provider_calls_total", model=f"invented {counting.MOST}", **names)
+
+
+def test_those_who_wait_for_anothers_call_are_seen_and_gone_afterwards() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make() -> bytes:
+        begun.set()
+        assert go_on.wait(20)
+        return b"sound"
+
+    with override_speech(), ThreadPoolExecutor(4) as pool:
+        cache = get_audio_cache()
+        leader = pool.submit(cache.get_or_create, "slow", make)
+        assert begun.wait(20)
+        others = [pool.submit(cache.get_or_create, "slow", make) for _ in range(3)]
+        for _ in range(2000):
+            if value("tts_flight_waiters") == 3:
+                break
+            threading.Event().wait(0.01)
+        seen = value("tts_flight_waiters")
+        go_on.set()
+        assert {one.result() for one in (leader, *others)} == {b"sound"}
+        assert (seen, value("tts_flight_waiters")) == (3, 0)
+
+
+def test_speaking_counts_its_call() -> None:
+    labels = {"provider": "test", "model": "", "outcome": "ok"}
+    with override_speech() as speech:
+        get_tts_service().synthesize_text_sync("counted")
+        get_tts_service().synthesize_text_sync("counted")
+        assert len(speech.calls) == 1
+    found = [
+        sample
+        for family in REGISTRY.collect()
+        if family.name == "tts_provider_calls"
+        for sample in family.samples
+    ]
+    assert found
+    assert labels.keys() == found[0].labels.keys()
+    assert all("counted" not in str(sample.labels) for sample in found)

@@ -1,0 +1,29 @@
+"""The metrics of speech. Importing this registers them in the default registry."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+from audiocache.metrics.collectors import ScrapedGauge
+
+CALLS: Final = Counter(
+    "tts_provider_calls_total",
+    "Calls to providers, each attempt by how it ended.",
+    ["provider", "model", "outcome"],
+)
+DURATION: Final = Histogram(
+    "tts_provider_duration_seconds",
+    "How long a call to a provider took, however it ended.",
+    ["provider", "model"],
+    buckets=[0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 30, 60],
+)
+BILLED: Final = Counter(
+    "tts_billed_characters_total", "Characters that providers billed.", ["provider", "model"]
+)
+WAITERS: Final = ScrapedGauge(
+    "tts_flight_waiters",
+    "Callers who wait for a call that another one began.",
+    multiprocess_mode="livesum",
+)

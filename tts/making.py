@@ -21,6 +21,7 @@ from tts.limits import CallLimits
 from tts.providers.base import MissingExtra, Provider
 from tts.relay import Relay
 from tts.speech import SpeechRequest
+from tts.tracing import paid_call
 
 Ask = Callable[[SpeechRequest, Deadline], Recording]
 Again = Callable[[Callable[[], Recording], Deadline, Callable[[], bool]], Recording]
@@ -86,9 +87,10 @@ def _attempt(call: _Call, number: int) -> Recording:
     billed: int | None = None
     failure: Exception | None = None
     try:
-        recording = call.ask(call.request, call.deadline)
-        billed = recording.billed_units
-        return admit(recording, call.provider.promised(call.request))
+        with paid_call(call.request, number) if call.provider.remote else nullcontext():
+            recording = call.ask(call.request, call.deadline)
+            billed = recording.billed_units
+            return admit(recording, call.provider.promised(call.request))
     except Exception as error:
         failure = error
         raise

@@ -29,6 +29,7 @@ from tts.providers.base import Provider
 from tts.speaker import Speaker
 from tts.speech import Speech, SpeechFields, SpeechRequest
 from tts.streaming import AsyncSpeechStream, SpeechStream
+from tts.tracing import traced
 from tts.wanted import Wanted
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class TTSService(Speaker):
 
     # Speaking
 
+    @traced
     async def synthesize(self, request: SpeechRequest, *, namespace: str = "") -> Speech:
         """The speech of a request; a caller who leaves does not stop what was begun."""
         prepared = self._prepared.of(request, namespace)
@@ -84,6 +86,7 @@ class TTSService(Speaker):
                 raise
             return await self.fallbacks.aspeak(self.asked(request, prepared, namespace), error)
 
+    @traced
     def synthesize_sync(self, request: SpeechRequest, *, namespace: str = "") -> Speech:
         """See `synthesize`."""
         prepared = self._prepared.of(request, namespace)

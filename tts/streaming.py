@@ -21,6 +21,7 @@ from audiocache.streams import Broadcast, Channels, Turn, pieces_of
 from tts.deadline import Deadline
 from tts.outages import FAILURES
 from tts.speech import Speech
+from tts.tracing import traced_end, traced_piece
 from tts.wanted import Wanted
 
 R = TypeVar("R")
@@ -44,6 +45,8 @@ class _Listening:
         """All that is known of it: of a stored clip before its first piece, else at the end."""
         self.joined = False
         """Another caller's call to the provider is shared."""
+        self.span: Any = None
+        """See `tts.tracing`."""
 
     @property
     def content_type(self) -> str:
@@ -55,6 +58,7 @@ class _Listening:
         """The clip's."""
         return self._wanted.clip.key
 
+    @traced_end
     def close(self) -> None:
         """Leave. What was begun is finished and stored."""
         self._first = b""
@@ -138,6 +142,7 @@ class SpeechStream(_Listening):
     def __iter__(self) -> Self:
         return self
 
+    @traced_piece
     def __next__(self) -> bytes:
         """The next piece. Raises what `synthesize_sync` raises."""
         if self._first:
@@ -175,6 +180,7 @@ class AsyncSpeechStream(_Listening):
     def __aiter__(self) -> Self:
         return self
 
+    @traced_piece
     async def __anext__(self) -> bytes:
         """The next piece. Raises what `synthesize` raises."""
         if self._first:

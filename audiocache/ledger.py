@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import Final, NamedTuple, Self
 
-from audiocache import database
+from audiocache import database, signals
 from audiocache.charges import UNLIMITED, Bought, Limits, PaidCall, Spending, periods
 from audiocache.circuit import Circuit
 from audiocache.clock import Clock, now_ms
@@ -136,11 +136,13 @@ class Ledger:
 
     def _write(self, settled: Settled) -> bool:
         try:
-            self._book.settle(*settled)
+            written = self._book.settle(*settled)
         except TierError as error:
             self._circuit.failed(error, "settle")
             return False
         self._circuit.worked("settle")
+        if written is not None:
+            signals.call_settled.send_robust(type(self), call=written)
         return True
 
     def _owe(self, settled: Settled) -> None:

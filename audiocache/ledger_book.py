@@ -55,17 +55,18 @@ class Book:
             self._account(call._replace(cause=""))
         return spending
 
-    def settle(self, begun: PaidCall, ended: PaidCall, bought: Bought | None) -> None:
-        """How a call ended; once, however often it is told."""
+    def settle(self, begun: PaidCall, ended: PaidCall, bought: Bought | None) -> PaidCall | None:
+        """How a call ended, as it is written: once, however often it is told. None: it was."""
         with self._database.transaction():
             known = self._query(ledger_sql.LOOK, [ended.call])
             if known and known[0][0] != BEGUN:
-                return
+                return None
             cause = known[0][1] if known else ended.cause or self._cause(ended)
             ended = ended._replace(cause=cause if ended.billed else "")
             self._write(begun if known else None, ended)
             self._account(ended, age=self._purchase(ended, bought))
             self._latency(ended)
+        return ended
 
     def spent(self, name: str) -> Sums:
         """Of a day or month, by its name."""

@@ -34,7 +34,7 @@ class Upkeep:
         """What the parent counted so far, it writes itself."""
         self._lock = threading.Lock()
         self._ladder.touches.forget()
-        self._flushed = self.totals()
+        self._flushed = self._totals()
 
     def ensure(self) -> None:
         """See that the pulse beats, once there is something to flush; cheap."""
@@ -76,7 +76,7 @@ class Upkeep:
         """Write down what was counted since the last time; what fails is kept for the next."""
         with self._lock:
             self._ladder.flush_touches()
-            totals = self.totals()
+            totals = self._totals()
             deltas = {name: n for name in totals if (n := totals[name] - self._flushed[name])}
             if deltas and self._ladder.add_counts(deltas):
                 self._flushed = totals
@@ -87,6 +87,9 @@ class Upkeep:
 
     def totals(self) -> Counter[str]:
         """Counters of this process by flat name."""
+        return self._totals()
+
+    def _totals(self) -> Counter[str]:
         totals = self._recorder.totals()
         totals.update(self._recorder.details())
         for rung in self._ladder.rungs:

@@ -30,4 +30,5 @@ class TTSAppConfig(AppConfig):
         registry.register("explain", "tts.management.explain.Explain")
         signals.cache_built.connect(metrics.begin)
         attempt_made.connect(metrics.on_attempt)
+        signals.call_settled.connect(metrics.on_settled)
         setting_changed.connect(reset_on_change, dispatch_uid="tts.reset_on_change")

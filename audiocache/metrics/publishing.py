@@ -55,6 +55,8 @@ class Publisher:
         self._begun = False
         self.gauges: list[Callable[[MultiTierAudioCache], object]] = [_look_at_tiers]
         """What is looked at, and not counted."""
+        self.counters: dict[str, Add] = {}
+        """What else is counted, by flat name."""
         for family in (REQUESTS, DURATION, EVICTIONS, ERRORS):
             family.refresh = self.count
         for gauge in (ENTRIES, BYTES, AVAILABLE):
@@ -91,7 +93,7 @@ class Publisher:
             return
         with self._lock, writing:
             told, now = self._told.setdefault(cache, Counter()), cache.counters()
-            for name, add in _counters_of(tuple(cache.tiers)).items():
+            for name, add in (_counters_of(tuple(cache.tiers)) | self.counters).items():
                 if (more := now[name] - told[name]) > 0:
                     told[name] = now[name]
                     add(more)

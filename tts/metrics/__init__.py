@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from audiocache.charges import PaidCall
 from audiocache.metrics import installed
 from tts.attempts import Attempt
 
@@ -20,3 +21,11 @@ def on_attempt(*, attempt: Attempt, **_: Any) -> None:
         from tts.metrics.counting import count
 
         count(attempt)
+
+
+def on_settled(*, call: PaidCall, **_: Any) -> None:
+    """A receiver of `call_settled`."""
+    if installed():
+        from tts.metrics.counting import account
+
+        account(call)

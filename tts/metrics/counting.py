@@ -1,17 +1,20 @@
-"""Counts calls as they end, and looks at who waits: a paid call is rare enough for that."""
+"""Counts calls as they end and as they are accounted for: they are rare enough for that."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from audiocache.cache import MultiTierAudioCache
+from audiocache.charges import CAUSES, PaidCall
 from audiocache.metrics.publishing import publisher, writing
 from tts.attempts import Attempt
-from tts.metrics.families import BILLED, CALLS, DURATION, WAITERS
+from tts.metrics.families import BILLED, CALLS, DURATION, PAID_AGAIN, SAVED, SPENT, WAITERS
 
 MOST: Final = 100
 """Pairs of provider and model: clients of the HTTP API may name models as they like."""
 OTHER: Final = "other"
+USD: Final = 1_000_000
+"""Amounts are millionths."""
 
 _known: Final[set[tuple[str, str]]] = set()
 
@@ -22,8 +25,16 @@ def count(attempt: Attempt) -> None:
     with writing:
         CALLS.labels(*labels, attempt.outcome).inc()
         DURATION.labels(*labels).observe(attempt.latency_ms / 1000)
-        if attempt.billed_units:
-            BILLED.labels(*labels).inc(attempt.billed_units)
+
+
+def account(call: PaidCall) -> None:
+    """What a call has cost, as it stands in the ledger."""
+    with writing:
+        SPENT.inc((call.cost or 0) / USD)
+        if call.billed:
+            BILLED.labels(*_labels(call.provider, call.model)).inc(call.characters)
+        if call.cause:
+            PAID_AGAIN.labels(call.cause).inc()
 
 
 def _labels(provider: str, model: str) -> tuple[str, str]:
@@ -39,5 +50,13 @@ def _look(cache: MultiTierAudioCache) -> None:
         WAITERS.set(cache.flights.waiting)
 
 
+def _save(millionths: float) -> None:
+    SAVED.inc(millionths / USD)
+
+
+for cause in CAUSES:
+    PAID_AGAIN.labels(cause)  # there from the beginning, with 0
+publisher.counters["cache.saved"] = _save
+SAVED.refresh = publisher.count
 publisher.gauges.append(_look)
 WAITERS.refresh = publisher.look

@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from audiocache.metrics.collectors import ScrapedGauge
+from audiocache.metrics.collectors import ScrapedCounter, ScrapedGauge
 
 CALLS: Final = Counter(
     "tts_provider_calls_total",
@@ -21,6 +21,13 @@ DURATION: Final = Histogram(
 )
 BILLED: Final = Counter(
     "tts_billed_characters_total", "Characters that providers billed.", ["provider", "model"]
+)
+SPENT: Final = Counter("tts_spent_dollars_total", "What calls to providers cost, in USD.")
+SAVED: Final = ScrapedCounter(
+    "tts_saved_dollars_total", "What hits would have cost if there were no cache, in USD."
+)
+PAID_AGAIN: Final = Counter(
+    "tts_paid_again_total", "Calls for what had been paid for before, by cause.", ["cause"]
 )
 WAITERS: Final = ScrapedGauge(
     "tts_flight_waiters",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
 
 from audiocache import get_audio_cache
+from audiocache.charges import Bought, PaidCall, Spending, Sums, new_call
+from audiocache.ledger import Ledger
 from audiocache.testing import override_speech
+from tests.audiocache.conftest import database_mark
 from tts import get_tts_service
 from tts.attempts import Attempt
 from tts.metrics import counting, on_attempt
@@ -37,14 +41,50 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("fresh")
 def test_a_call_is_counted_by_how_it_ended() -> None:
     before = [value("tts_provider_calls_total", outcome=how, **PAIR) for how in ("ok", "not_audio")]
-    billed = value("tts_billed_characters_total", **PAIR)
     seconds = value("tts_provider_duration_seconds_sum", **PAIR)
     on_attempt(attempt=attempt())
     on_attempt(attempt=attempt(outcome="not_audio", latency_ms=1200, billed_units=None, number=2))
     after = [value("tts_provider_calls_total", outcome=how, **PAIR) for how in ("ok", "not_audio")]
     assert after == [before[0] + 1, before[1] + 1]
-    assert value("tts_billed_characters_total", **PAIR) == billed + 12
     assert value("tts_provider_duration_seconds_sum", **PAIR) == pytest.approx(seconds + 1.5)
+
+
+def paid(at: int, **given: object) -> PaidCall:
+    told = {
+        "call": new_call(), "at": at, "source_key": uuid4().hex, "namespace": "", "voice": "nova",
+        "number": 1, "units": 100, "unit": "characters", "characters": 100, "cost": 1500,
+        "estimated": False, **PAIR, **given,
+    }  # fmt: skip
+    return PaidCall(**told)  # type: ignore[arg-type]
+
+
+@database_mark("audiocache")
+@pytest.mark.usefixtures("fresh")
+def test_money_is_what_the_ledger_wrote() -> None:
+    ledger = Ledger("audiocache", clock=lambda: 9_000)
+    names = ("tts_spent_dollars_total", "tts_billed_characters_total", "tts_paid_again_total")
+    labels: list[dict[str, str]] = [{}, PAIR, {"cause": "expired"}]
+
+    def now() -> list[float]:
+        return [value(name, **given) for name, given in zip(names, labels, strict=True)]
+
+    before = now()
+    first = paid(1_000)
+    ledger.begin(first)
+    assert now() == before
+    ended = first._replace(outcome="ok", characters=120, units=120, cost=1800)
+    for _ in range(2):  # told twice, it is written once
+        ledger.settle(first, ended, Bought(size=5, expires=2_000))
+    again = paid(3_000, source_key=first.source_key)
+    ledger.begin(again)
+    ledger.settle(again, again._replace(outcome="ok"), Bought(size=5, expires=9_000))
+    failed = paid(4_000)
+    ledger.begin(failed)
+    free = failed._replace(outcome="rate_limited", billed=False, cost=0, characters=0, units=0)
+    ledger.settle(failed, free)
+    after = [new - old for new, old in zip(now(), before, strict=True)]
+    assert after == pytest.approx([0.0033, 220, 1])
+    assert ledger.spending(5_000) == Spending(Sums(220, 3300), Sums(220, 3300))
 
 
 @pytest.mark.usefixtures("fresh")

@@ -13,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 import audiocache.metrics.families
 import tts.metrics.families
 from audiocache import get_audio_cache
+from audiocache.signals import call_settled
 from audiocache.testing import override_speech
+from tests.tts.metrics.test_counting import paid
 from tts import get_tts_service
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -65,6 +67,7 @@ def test_a_scrape_has_what_the_page_lists(client: Client) -> None:
     with override_speech():
         get_tts_service().synthesize_text_sync("a phrase that no metric holds")
         get_audio_cache().get("xylophone")
+        call_settled.send(None, call=paid(1_000))
         text = client.get("/metrics").content.decode()
     assert scraped(text) == documented()
     assert "phrase" not in text

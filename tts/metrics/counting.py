@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Final
+
+from django.utils.module_loading import import_string
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.charges import CAUSES, PaidCall
 from audiocache.metrics.publishing import publisher, writing
 from tts.attempts import Attempt
-from tts.metrics.families import BILLED, CALLS, DURATION, PAID_AGAIN, SAVED, SPENT, WAITERS
+from tts.metrics.families import (
+    BILLED,
+    BUDGET,
+    CALLS,
+    DURATION,
+    PAID_AGAIN,
+    SAVED,
+    SPENT,
+    WAITERS,
+)
 
 MOST: Final = 100
 """Pairs of provider and model: clients of the HTTP API may name models as they like."""
@@ -50,6 +62,13 @@ def _look(cache: MultiTierAudioCache) -> None:
         WAITERS.set(cache.flights.waiting)
 
 
+def _look_at_budget(_: MultiTierAudioCache) -> None:
+    limits = import_string("tts.budget.state")() if find_spec("tts.budget") else []
+    ratio = max((limit.ratio for limit in limits), default=0.0)
+    with writing:
+        BUDGET.set(ratio)
+
+
 def _save(millionths: float) -> None:
     SAVED.inc(millionths / USD)
 
@@ -58,5 +77,5 @@ for cause in CAUSES:
     PAID_AGAIN.labels(cause)  # there from the beginning, with 0
 publisher.counters["cache.saved"] = _save
 SAVED.refresh = publisher.count
-publisher.gauges.append(_look)
-WAITERS.refresh = publisher.look
+publisher.gauges += [_look, _look_at_budget]
+WAITERS.refresh = BUDGET.refresh = publisher.look

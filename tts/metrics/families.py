@@ -29,6 +29,11 @@ SAVED: Final = ScrapedCounter(
 PAID_AGAIN: Final = Counter(
     "tts_paid_again_total", "Calls for what had been paid for before, by cause.", ["cause"]
 )
+BUDGET: Final = ScrapedGauge(
+    "tts_budget_used_ratio",
+    "How much of the budget is used that is used most; 0 where none is set.",
+    multiprocess_mode="livemax",
+)
 WAITERS: Final = ScrapedGauge(
     "tts_flight_waiters",
     "Callers who wait for a call that another one began.",

@@ -6,6 +6,7 @@ A counter has two rows: one for all time, one for the hour.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Final
 
 from audiocache.tiers.sql.base import Dialect
@@ -35,9 +36,12 @@ class Counting:
         """Add to the counters of all time and of this hour; False: keep them."""
         if self._database.outlived_its_tests:
             return False
-        with self._database.transaction():  # what was added in part would be added again
-            for batch in batches(_rows_of(deltas, now)):
-                self._database.run(self._sql.add_counts(len(batch)), flat(batch))
+        portions = list(batches(_rows_of(deltas, now)))
+        # What was added in part would be added again.
+        together = self._database.transaction() if len(portions) > 1 else nullcontext()
+        with together:
+            for portion in portions:
+                self._database.run(self._sql.add_counts(len(portion)), flat(portion))
         return True
 
     def read(self) -> dict[str, int]:

@@ -100,9 +100,11 @@ def load(server: Served) -> int:
 def site(kind: Kind, folder: Path, vendor: Server, **more: str) -> Iterator[Served]:
     given = settings(folder, vendor.url, BACKEND="sqlite", METRICS_TOKEN="sesame")
     files = folder / "metrics"
-    files.mkdir(exist_ok=True)
+    own = folder / kind.words.partition("|")[0]
+    for one in (files, own):
+        one.mkdir(exist_ok=True)
     with served(
-        kind, given, folder, FLUSH="0.2", PROMETHEUS_MULTIPROC_DIR=str(files), **more
+        kind, given, own, FLUSH="0.2", PROMETHEUS_MULTIPROC_DIR=str(files), **more
     ) as server:
         yield server
 

@@ -72,6 +72,7 @@ def test_errors_and_latency_have_flat_names_too() -> None:
         "persistent.errors.unavailable": 1,
         "persistent.errors.failed": 1,
         "persistent.put.12": 1,
+        "persistent.put.us": 3000,
     }
     assert recorder.totals()["persistent.errors"] == 4
     assert latencies_of(recorder.details(), "persistent") == {

@@ -116,7 +116,7 @@ def _metrics(config: CacheConfig) -> Iterator[checks.CheckMessage]:
     try:
         access_of(config)
     except (ImportError, TypeError) as error:
-        yield checks.Error(f"CACHE_METRICS_ACCESS: {error}", id="audiocache.E020")
+        yield checks.Error(f"CACHE_METRICS_ACCESS: {error}", id="audiocache.E022")
 
 
 def _memory(config: CacheConfig) -> Iterator[checks.CheckMessage]:

@@ -99,7 +99,7 @@ def test_openmetrics_is_given_to_who_asks_for_it_and_names_can_be_chosen(client:
 @pytest.mark.parametrize("path", ["no.such.thing", f"{__name__}.NOT_CALLABLE"])
 def test_a_path_that_leads_nowhere_is_a_check_error(path: str) -> None:
     with setting(METRICS_ACCESS=path):
-        found = [one for one in run_checks() if one.id == "audiocache.E020"]
+        found = [one for one in run_checks() if one.id == "audiocache.E022"]
     assert [one.msg.startswith("CACHE_METRICS_ACCESS: ") for one in found] == [True]
 
 

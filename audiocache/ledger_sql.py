@@ -77,7 +77,10 @@ FORGET_PURCHASES: Final = (
 )
 
 
-def gone(number: int) -> str:
+def gone(number: int, lock: str) -> str:
     """Note why so many sources are gone; parameters: why, when, the sources."""
     marks = ", ".join("?" * number)
-    return f"UPDATE audiocache_purchase SET gone = ?, gone_at = ? WHERE source_key IN ({marks})"
+    return (
+        "UPDATE audiocache_purchase SET gone = ?, gone_at = ? WHERE source_key IN"
+        f" (SELECT source_key FROM audiocache_purchase WHERE source_key IN ({marks}){lock})"
+    )

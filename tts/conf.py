@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Final, Self
 from django.conf import ENVIRONMENT_VARIABLE, settings
 
 from audiocache.configuring import (
-    Config,
     WrongSettings,
     flag,
     number,
@@ -26,6 +25,7 @@ from audiocache.configuring import (
 )
 from tts import retired
 from tts.exceptions import SpeechNotConfigured
+from tts.money_conf import MONEY, MoneySettings
 
 ELEVENLABS: Final = "elevenlabs"
 ESPEAK: Final = "espeak"
@@ -110,7 +110,7 @@ def _secret(value: Any) -> str | None:
 
 
 @dataclass(frozen=True)
-class TTSConfig(Config):
+class TTSConfig(MoneySettings):
     """A frozen value: what is given, and defaults. `load()` reads settings and environment.
 
     Raises ImproperlyConfigured that names every wrong value.
@@ -210,7 +210,7 @@ class TTSConfig(Config):
         key = _vendor_key({"provider": fallback.provider}) | given
         shared = ("timeout", "enabled", "cache_only", "stale_seconds", "pay_for_each_format")
         limits = ("quarantine_max_clips", "quarantine_max_mb")
-        ours = {name: getattr(self, name) for name in (*shared, *limits)}
+        ours = {name: getattr(self, name) for name in (*shared, *limits, *MONEY)}
         return dataclasses.replace(fallback, **ours, **key)
 
     @property

@@ -58,9 +58,10 @@ class PersistentTier(Tier):
         self._one = self._sql.entries(1)
         self.leases = leases_on(self._database)
         self._counting = Counting(self._database, self._sql)
-        self._room = Room(self._database, self._sql, max_entries, max_bytes)
-        self.places = SqlPlaces(self._database, self._sql)
         self._removing = Removing(self._database, self._sql, clock)
+        bought = self._removing.purchases
+        self._room = Room(self._database, self._sql, max_entries, max_bytes, bought)
+        self.places = SqlPlaces(self._database, self._sql)
         self.log: SqlLedger = SqlLedger(self._database, self._sql, self._removing)
         self._upserting = Upserting(self._database, self._sql, self.log, clock)
         self.clips = SqlClips(self._database, self._sql, files, self.counts)
@@ -104,7 +105,7 @@ class PersistentTier(Tier):
             self.counts["unreachable"] += 1
         except CorruptEntry:
             self.counts["corrupt"] += 1
-            self.remove_many(row[:1])
+            self._removing.drop(row[:1])
         else:
             return entry if entry and entry.keep_until > self._clock() else None
         return None
@@ -207,14 +208,14 @@ class PersistentTier(Tier):
         """Delete all rows past `keep_until`, in portions with pauses; and files without a row."""
         deleted = 0
         for rows in self._removing.portions(self._sql.delete_kept_until, [self._clock()]):
-            self.evicted([key for key, _ in rows], "expired")
+            self.evicted([key for key, *_ in rows], "expired")
             deleted += len(rows)
         self.clips.sweep()
         return deleted
 
     def _delete(self, sql: str, values: Sequence[Any], reason: str) -> bool:
         rows = self._database.query(sql, values)
-        self.evicted([key for key, _ in rows], reason)
+        self.evicted([key for key, *_ in rows], reason)
         return bool(rows)
 
     # Counting

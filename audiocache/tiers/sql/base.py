@@ -149,7 +149,7 @@ class Dialect:
         """
         return (
             "DELETE FROM audiocache_entry WHERE id IN (SELECT id FROM audiocache_entry"
-            f" WHERE {where}) RETURNING key, keep_until, storage_name"
+            f" WHERE {where}) RETURNING key, keep_until, source_key, storage_name"
         )
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from audiocache.charges import REMOVED
 from audiocache.clock import Clock
 from audiocache.entries import NEVER
 from audiocache.removals import ALL, KEY, TAGS, TEXT, Removal
@@ -16,14 +17,15 @@ from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.batches import BATCH, batches
 from audiocache.tiers.sql.connection import OwnConnection
 from audiocache.tiers.sql.log_base import LogStatements
+from audiocache.tiers.sql.purchases import Purchases
 
 PAUSE_SECONDS: Final = 0.002
 """Between portions of a long delete, so that others get their turn."""
 NAMES: Final = 500
 """Tags looked at in one statement."""
 
-Deleted = tuple[str, Any]
-"""Key and `keep_until` of a row that is gone; SQLite lets anything be the latter."""
+Deleted = tuple[str, Any, str]
+"""Key, `keep_until` and source key of a row that is gone; SQLite lets anything be the second."""
 
 
 class Removing:
@@ -31,9 +33,16 @@ class Removing:
 
     def __init__(self, database: OwnConnection, sql: Dialect, clock: Clock) -> None:
         self._database = database
+        self.purchases = Purchases(database, sql, clock)
+        """What was paid for of what is deleted."""
         self._sql = sql
         self._log = LogStatements(sql.mark)
         self._clock = clock
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Delete what cannot be read: nobody wanted it removed."""
+        for batch in batches(sorted(keys)):
+            self._database.query(self._sql.delete_keys(len(batch)), batch)
 
     def apply(self, removals: Iterable[Removal], *, free: bool = False) -> int:
         """Delete what removals say; `free`: only rows that nobody holds at the moment."""
@@ -79,7 +88,9 @@ class Removing:
     def _live(self, deleted: Iterable[Deleted]) -> int:
         """How many had not reached their end; one that is no instant is no end."""
         now = self._clock()
-        return sum(isinstance(end, int) and end > now for _, end in deleted)
+        live = [source for _, end, source in deleted if isinstance(end, int) and end > now]
+        self.purchases.gone(REMOVED, live)
+        return len(live)
 
     def _named(self, removal: Removal) -> Iterator[list[str]]:
         """What the table calls a group; of digests, all that they may stand for."""

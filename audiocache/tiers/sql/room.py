@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, Final
 
+from audiocache.charges import EVICTED
 from audiocache.exceptions import TierBusy
 from audiocache.gate import Gate
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.connection import OwnConnection
+from audiocache.tiers.sql.purchases import Purchases
 
 EVICT_ROWS: Final = 64
 """Rows that one eviction deletes at most."""
@@ -34,8 +36,14 @@ class Room:
     """Limits by rows and bytes of a table that keeps its own totals; 0 is no limit."""
 
     def __init__(
-        self, database: OwnConnection, sql: Dialect, max_entries: int, max_bytes: int
+        self,
+        database: OwnConnection,
+        sql: Dialect,
+        max_entries: int,
+        max_bytes: int,
+        purchases: Purchases,
     ) -> None:
+        self._purchases = purchases
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         self._database = database
@@ -64,7 +72,8 @@ class Room:
             if not ids:
                 break
             gone = self._database.query(self._sql.delete_ids(len(ids)), ids)
-            evicted.append([key for key, _ in gone])
+            evicted.append([key for key, *_ in gone])
+            self._purchases.gone(EVICTED, (source for *_, source in gone))
             if not gone:  # another process evicts the same rows, or holds them
                 time.sleep(LOOK_SECONDS)
 

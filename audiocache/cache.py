@@ -17,7 +17,7 @@ from audiocache import signals
 from audiocache.clock import Clock, Succession, now_ms
 from audiocache.conf import TIER_NAMES, CacheConfig
 from audiocache.coordinator import Coordinator
-from audiocache.entries import AudioEntry, Clip, Recording, entry_of, life_from
+from audiocache.entries import AudioEntry, Clip, Life, Recording, entry_of, life_from
 from audiocache.flights import Flights
 from audiocache.ladder import Ladder
 from audiocache.lanes import Lanes
@@ -206,15 +206,23 @@ class MultiTierAudioCache(StaleVerbs):
             self._tell_stored(entry, tiers)
         return tiers or 0
 
-    def entry(self, clip: Clip, recording: Recording, created: int | None = None) -> AudioEntry:
-        """What is stored of a recording; `created` (ms) tells it from an older one."""
-        life = life_from(
+    @property
+    def clock(self) -> Clock:
+        """What it goes by."""
+        return self._clock
+
+    def life(self, recording: Recording) -> Life:
+        """Of a recording that would be stored now."""
+        return life_from(
             self._clock(),
             recording.ttl_seconds,
             default_ms=math.ceil(self.config.ttl_hours * HOUR_MS),
             stale_ms=math.ceil(self.config.stale_if_error_hours * HOUR_MS),
         )
-        life = life._replace(created=created or self._instants())
+
+    def entry(self, clip: Clip, recording: Recording, created: int | None = None) -> AudioEntry:
+        """What is stored of a recording; `created` (ms) tells it from an older one."""
+        life = self.life(recording)._replace(created=created or self._instants())
         return entry_of(clip, recording, life, store_text=self.config.store_text)
 
     def _tell_stored(self, entry: AudioEntry, tiers: int) -> None:

@@ -26,10 +26,19 @@ class Care:
 
     def flush_touches(self) -> None:
         """Tell the tiers which keys were hit since the last time, oldest first (law 9)."""
-        if hits := self.touches.drain():
+        if hits := self._drained():
             now = self._clock()
             for rung in self.rungs:
                 rung.attempt("", lambda tier: tier.touched(hits, now))
+
+    def _drained(self) -> dict[str, int]:
+        """Hits by key, and what they saved counted."""
+        hits = self.touches.drain()
+        if unpriced := self.touches.unpriced(hits):
+            for rung in self.rungs:
+                self.touches.note_costs(rung.tier.at_hand(unpriced))
+        self.touches.count_saved(hits)
+        return hits
 
     def release(self) -> None:
         """Close this thread's connections."""

@@ -76,6 +76,7 @@ class Ladder(Storing):
             self.fill_above(depth, here.values(), mark)
             found |= here
             missing = {key: clip for key, clip in missing.items() if key not in here}
+        self.touches.note_costs(found.values())
         self.touches.add_all(key for clip in asked if clip.key in found for key in _keys(clip))
         return found
 
@@ -206,7 +207,7 @@ class Ladder(Storing):
     def clear(self) -> None:
         """Empty every tier of this cache's entries."""
         self._everywhere([Removal(ALL)])
-        self.touches.forget()
+        self._drained()
 
     def _everywhere(self, removals: Sequence[Removal]) -> bool:
         """Noted before, so that a back-fill sees it; and after, for one that read in between:

@@ -49,7 +49,7 @@ class Book:
     def begin(self, call: PaidCall, limits: Limits) -> Spending:
         """What is spent with a call that begins. Raises OverLimit, and writes nothing then."""
         with self._database.transaction():
-            cause = call.cause or self._cause(call)
+            cause = self._cause(call)
             spending = self._spend(call, Sums(call.characters, call.cost or 0), limits)
             self._run(ledger_sql.BEGIN, _row(call._replace(cause=cause)))
             self._account(call._replace(cause=""))
@@ -61,7 +61,7 @@ class Book:
             known = self._query(ledger_sql.LOOK, [ended.call])
             if known and known[0][0] != BEGUN:
                 return None
-            cause = known[0][1] if known else ended.cause or self._cause(ended)
+            cause = known[0][1] if known else self._cause(ended)
             ended = ended._replace(cause=cause if ended.billed else "")
             self._write(begun if known else None, ended)
             self._account(ended, age=self._purchase(ended, bought))
@@ -116,7 +116,9 @@ class Book:
         if not rows:
             return ""
         [(_, expires, gone)] = rows
-        return gone if gone == CACHE_OFF else EXPIRED if expires <= call.at else gone or LOST
+        if CACHE_OFF in {call.cause, gone}:
+            return CACHE_OFF
+        return EXPIRED if expires <= call.at else gone or LOST
 
     def _purchase(self, call: PaidCall, bought: Bought | None) -> int:
         """Note what was bought; how long (ms) after its first purchase that was."""

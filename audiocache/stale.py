@@ -45,5 +45,5 @@ class StaleVerbs(AsyncVerbs):
         if entry.expires > self._clock():
             return entry
         rung.count.counts[STALE] += 1
-        self.ladder.touches.add_all([entry.key])
+        self.ladder.touches.add_unpaid(entry)
         return entry._replace(stale=True)

@@ -74,6 +74,7 @@ class Storing(Care, ABC):
         """The keys taken: none before a tier has heard what was removed while it was away."""
         how: dict[str, Any] = {"guard": guard} if guard and rung.tier.log else {}
         keys = None
+        self.touches.note_costs(entries)
         if self.following.admits(rung):
             keys = rung.attempt("put", lambda tier: tier.put_many(entries, **how))
         if rung.tier.log:

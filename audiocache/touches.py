@@ -1,13 +1,21 @@
-"""Hits that the tiers have not been told of yet: reads do not write (law 9)."""
+"""Hits that the tiers have not been told of yet: reads do not write (law 9).
+
+What a hit has saved is counted here, too, beside its way: what a clip cost is noted when it
+comes into this process, and looked up when the hits are flushed.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from audiocache.entries import AudioEntry
 
 REMEMBERED: Final = 100_000
 """Hits between two flushes; older ones are forgotten first."""
+PRICED: Final = 20_000
+"""Clips whose cost is known; those that came first are forgotten first."""
 
 
 class Touches:
@@ -15,9 +23,43 @@ class Touches:
 
     def __init__(self) -> None:
         self._keys: deque[str] = deque(maxlen=REMEMBERED)
+        self._costs: OrderedDict[str, int] = OrderedDict()
+        self.saved = 0
+        """What the hits that were flushed would have cost, in this process."""
         self.add = self._keys.append
         self.add_all = self._keys.extend
         self.forget = self._keys.clear
+
+    def note_costs(self, entries: Iterable[AudioEntry]) -> None:
+        """These are here now: what a hit of them saves."""
+        for entry in entries:
+            self._learn(entry.key, entry.cost or 0)
+
+    def _learn(self, key: str, cost: int) -> None:
+        before = self._costs.get(key, cost)
+        if before != cost:  # it was bought anew: the hits until now were of the former one
+            difference = self._keys.count(key) * (before - cost)
+            self.saved += difference
+        self._costs[key] = cost
+        self._costs.move_to_end(key)
+        if len(self._costs) > PRICED:
+            self._costs.popitem(last=False)
+
+    def add_unpaid(self, entry: AudioEntry) -> None:
+        """A use that saves nothing: nobody would have been paid."""
+        cost = entry.cost or 0
+        self._learn(entry.key, cost)
+        self.saved -= cost
+        self.add(entry.key)
+
+    def unpriced(self, keys: Iterable[str]) -> list[str]:
+        """Those of which it is not known what they cost."""
+        return [key for key in keys if key not in self._costs]
+
+    def count_saved(self, hits: Mapping[str, int]) -> None:
+        """Hits by key, as they were drained."""
+        saved = sum(self._costs.get(key, 0) * number for key, number in hits.items())
+        self.saved += saved
 
     def drain(self) -> dict[str, int]:
         """Hits by key since the last time, the key hit last at the end."""

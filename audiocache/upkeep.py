@@ -14,6 +14,8 @@ from audiocache.pulse import pulse
 from audiocache.stats import Recorder
 
 FLUSH_SECONDS: Final = 5.0
+SAVED: Final = "cache.saved"
+"""The counter of what hits would have cost, in millionths."""
 PROBE_SECONDS: Final = 0.5
 """How often it is asked whether a broken tier is to be tried; the circuit says when."""
 
@@ -92,6 +94,8 @@ class Upkeep:
     def _totals(self) -> Counter[str]:
         totals = self._recorder.totals()
         totals.update(self._recorder.details())
+        if self._recorder.enabled:
+            totals[SAVED] = self._ladder.touches.saved
         for rung in self._ladder.rungs:
             for reason, number in rung.tier.counts.items():
                 totals[f"{rung.tier.name}.{reason}"] = number

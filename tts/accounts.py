@@ -19,13 +19,12 @@ from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import NEVER
 from audiocache.models import Account, CallLatency, Count
 from audiocache.stats import BUCKETS
+from audiocache.upkeep import SAVED
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 HOURS, DAYS = "h", "d"
 STEPS: Final[Mapping[str, int]] = {HOURS: HOUR_MS, DAYS: DAY_MS}
-SAVED: Final = "cache.saved"
-"""The counter of what hits would have cost."""
 
 
 class Line(NamedTuple):
@@ -94,7 +93,9 @@ def lines(since: int = 0, until: int = NEVER) -> list[Line]:
     """By provider, model, voice and outcome."""
     labels = ("provider", "model", "voice", "outcome")
     sums = ("calls", "units", "characters", "cost", "estimated", "unpriced")
-    rows = _of(Account, since, until).values(*labels).annotate(**_sums(*sums)).order_by(*labels)
+    found = _of(Account, since, until).values(*labels).annotate(**_sums(*sums))
+    # A call that has ended left the account of those that have begun.
+    rows = found.exclude(calls_sum=0).order_by(*labels)
     return [Line(*(row[name] for name in labels), *(row[f"{n}_sum"] for n in sums)) for row in rows]
 
 

@@ -5,6 +5,7 @@ TTSError
 ├── InvalidSpeechRequest     a field of the request is wrong; names it and its limit
 ├── SpeechTimeout            TTS_TIMEOUT passed; what was begun is still finished and stored
 ├── NotCached                TTS_CACHE_ONLY is on, and no tier has the clip
+├── BudgetSpent              a limit of TTS_BUDGET_... is reached, and no tier has the clip
 └── ProviderError            the provider did not deliver
     ├── TransientError       worth asking again
     │   ├── RateLimited      slow down; `retry_after` where the provider said how long
@@ -57,6 +58,17 @@ class SpeechTimeout(TTSError, TimeoutError):
 
 class NotCached(TTSError):
     """The clip is in no tier, and no provider may be asked."""
+
+
+class BudgetSpent(TTSError):
+    """A limit of money or characters is reached; what is stored is served on.
+
+    The message says which, how much is spent, and when it ends: in `retry_after` seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ProviderError(TTSError):

@@ -18,6 +18,7 @@ from tts.admission import admit
 from tts.breaker import breaker_of
 from tts.deadline import Deadline
 from tts.limits import CallLimits
+from tts.metering import Meter
 from tts.providers.base import MissingExtra, Provider
 from tts.relay import Relay
 from tts.speech import SpeechRequest
@@ -33,22 +34,23 @@ def make(
     timeout: float,
     limits: CallLimits | None = None,
     relay: Relay | None = None,
+    meter: Meter | None = None,
 ) -> Recording:
     """The admitted sound of a complete request, within `timeout` seconds of calls and waits.
 
     Up to `timeout` more may pass in the queue before `limits`. A relay lets it be heard while
-    it is made. Raises a ProviderError: the provider's last, or NotAudio; SpeechTimeout where
-    the queue was too long.
+    it is made; a meter keeps account of it. Raises a ProviderError: the provider's last, or
+    NotAudio; SpeechTimeout where the queue was too long; BudgetSpent.
     """
     queue, deadline = Deadline.after(timeout), Deadline.after(timeout)
     ask = relay.ask if relay else provider.synthesize
-    call = _Call(provider, ask, request.spoken(), deadline, limits)
+    call = _Call(provider, ask, request.spoken(), deadline, limits, meter)
     numbers = itertools.count(1)
 
     def attempt() -> Recording:
         number = next(numbers)
         with limits.place(queue, deadline, call.waited_until) if limits else nullcontext():
-            return _attempt(call, number)
+            return _metered(call, number)
 
     return _again(provider)(attempt, deadline, relay.may_repeat if relay else _always)
 
@@ -62,6 +64,7 @@ class _Call:
     request: SpeechRequest
     deadline: Deadline
     limits: CallLimits | None
+    meter: Meter | None
     waited_until: float = 0.0
     """What the limits say of its latest attempt: see `CallLimits.heed`."""
 
@@ -80,6 +83,14 @@ def _again(provider: Provider) -> Again:
 
     breaker = breaker_of(provider)
     return lambda call, *until: retried(lambda: breaker.guarded(call), *until)
+
+
+def _metered(call: _Call, number: int) -> Recording:
+    if call.meter is None:
+        return _attempt(call, number)
+    with call.meter.paid(number) as paid:
+        paid.recording = _attempt(call, number)
+    return paid.recording
 
 
 def _attempt(call: _Call, number: int) -> Recording:

@@ -11,6 +11,7 @@ from audiocache.entries import AudioEntry, Clip
 from tts.breaker import breaker_of
 from tts.conf import TTSConfig
 from tts.exceptions import (
+    BudgetSpent,
     ContentRefused,
     NotCached,
     ProviderError,
@@ -22,7 +23,7 @@ from tts.providers.base import Provider
 
 MAX_RESTING: Final = 4096
 
-FAILURES: Final = (ProviderError, SpeechTimeout, NotCached)
+FAILURES: Final = (ProviderError, SpeechTimeout, NotCached, BudgetSpent)
 """After one of these there may be another answer."""
 
 

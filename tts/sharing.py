@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from audiocache.sharing import ALONE, Sharing
 from tts import exceptions
-from tts.exceptions import NotAudio, ProviderError
+from tts.exceptions import BudgetSpent, NotAudio, ProviderError
 
 MARGIN_SECONDS: Final = 5.0
 """After its deadlines, for admission and storing."""
@@ -32,6 +32,8 @@ def sharing_of(*, remote: bool, timeout: float, lane: str = "") -> Sharing:
 def pack(error: Exception) -> str:
     """An error as JSON."""
     told: dict[str, Any] = {"kind": _kind(error)}
+    if isinstance(error, BudgetSpent):
+        told |= {"message": str(error), "retry_after": error.retry_after}
     if isinstance(error, ProviderError):
         told["message"] = str(error)[:LONGEST_MESSAGE]
         told |= {name: getattr(error, name) for name in FIELDS}
@@ -40,13 +42,15 @@ def pack(error: Exception) -> str:
     return json.dumps(told)
 
 
-def unpack(told: str) -> ProviderError:
+def unpack(told: str) -> ProviderError | BudgetSpent:
     """The error again, or the ProviderError that it is."""
     try:
         said = dict(json.loads(told))
     except (ValueError, TypeError):
         said = {}
     kind = str(said.get("kind", "unknown"))
+    if kind == BudgetSpent.__name__:
+        return BudgetSpent(str(said.get("message")), retry_after=said.get("retry_after"))
     fields = {name: said[name] for name in FIELDS if said.get(name)}
     message = said.get("message") or f"it failed in another process: {kind}"
     error = (_known(kind) or ProviderError)(message, **fields)

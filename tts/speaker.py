@@ -18,6 +18,7 @@ from tts.conf import TTSConfig
 from tts.exceptions import SpeechTimeout
 from tts.limits import CallLimits
 from tts.making import make
+from tts.metering import Meter, Till, Wanted
 from tts.outages import FAILURES, Outages
 from tts.prepared import Prepared, PreparedRequests
 from tts.providers.base import Provider
@@ -59,6 +60,11 @@ class Speaker(ABC):
     def limits(self) -> CallLimits:
         """How many calls the provider gets at once, from all processes."""
         return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
+
+    @cached_property
+    def till(self) -> Till:
+        """What its calls cost, and how much may be spent."""
+        return Till(self.provider, self.config)
 
     @cached_property
     def renditions(self) -> Renditions:
@@ -137,18 +143,21 @@ class Speaker(ABC):
         if made is not None:
             return made
         paid = self.renditions.paid(prepared)
+        wanted = Wanted(paid.clip, paid.request.spoken(), anew=anew, store=store)
         if paid is prepared:
-            return self._pay(prepared, broadcast)
-        return rendition(self._source(paid, store=store), paid.request, prepared.request)
+            return self._pay(wanted, paid, broadcast)
+        return rendition(self._source(wanted, paid), paid.request, prepared.request)
 
-    def _source(self, paid: Prepared, *, store: bool) -> AudioEntry:
+    def _source(self, wanted: Wanted, paid: Prepared) -> AudioEntry:
         mark = self.cache.removal_mark()
-        entry = self.cache.entry(paid.clip, self._pay(paid))
-        if store:
+        entry = self.cache.entry(paid.clip, self._pay(wanted, paid))
+        if wanted.store:
             self.cache.keep(entry, mark)
         return entry
 
-    def _pay(self, prepared: Prepared, broadcast: Broadcast | None = None) -> Recording:
+    def _pay(
+        self, wanted: Wanted, prepared: Prepared, broadcast: Broadcast | None = None
+    ) -> Recording:
         """Ask the provider, unless its answer was refused lately.
 
         Its time begins now, however long this waited for a thread.
@@ -156,13 +165,15 @@ class Speaker(ABC):
         heard = broadcast if self.provider.streams else None
         relay = Relay(self.provider, heard) if heard else None
 
-        def make_it() -> Recording:
-            limits = self.limits if self.provider.remote else None
-            return make(self.provider, prepared.request, self.config.timeout, limits, relay)
-
+        seconds = self.config.timeout
         if not self.provider.remote:
-            return make_it()
+            return make(self.provider, prepared.request, seconds, relay=relay)
         from tts.refusals import refusals_of  # stands on the models
+
+        meter = Meter(self.till, self.cache, wanted)
+
+        def make_it() -> Recording:
+            return make(self.provider, prepared.request, seconds, self.limits, relay, meter)
 
         return refusals_of(self.cache, Limits.of(self.config)).guarded(prepared.clip, make_it)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from tts.exceptions import (
     BreakerOpen,
+    BudgetSpent,
     NotCached,
     QuotaSpent,
     SpeechNotConfigured,
@@ -19,7 +20,9 @@ from tts.limits import warming
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
-HOPELESS: Final = (SpeechNotConfigured, NotCached, QuotaSpent, WrongKey, BreakerOpen)
+HOPELESS: Final = (
+    SpeechNotConfigured, NotCached, QuotaSpent, WrongKey, BreakerOpen, BudgetSpent,
+)  # fmt: skip
 """After one of these every further phrase would fail too."""
 
 STALE: Final = "Stale"

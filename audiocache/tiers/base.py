@@ -118,6 +118,10 @@ class Tier(ABC):
         """The entry, or None."""
         return self.get_many((key,)).get(key)
 
+    def at_hand(self, keys: Collection[str]) -> Sequence[AudioEntry]:  # noqa: ARG002 - for those who override it
+        """The entries that can be looked at without a question to anybody; no use of them."""
+        return ()
+
     def touched(self, hits: Mapping[str, int], now: int) -> None:  # noqa: B027
         """Take note of hits by key since the last call, oldest first."""
 

@@ -43,6 +43,11 @@ class MemoryTier(Tier):
         """The entries that are there, by key."""
         return {key: entry for key in keys if (entry := self.store.get(key)) is not None}
 
+    def at_hand(self, keys: Collection[str]) -> Sequence[AudioEntry]:
+        """The entries that are there, as they are."""
+        held = map(self.store.peek, keys)
+        return [entry for entry in held if isinstance(entry, AudioEntry)]
+
     def put_many(self, entries: Sequence[AudioEntry], *, only_missing: bool = False) -> set[str]:
         """Hold entries; one over the limit is left out and counted."""
         if len(entries) == 1:  # a set and a dict less: as much as it takes to hold one

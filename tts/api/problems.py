@@ -90,6 +90,9 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     speech.SpeechTimeout: Meaning(
         504, SERVER, "timeout", "it took too long, and is stored when it comes", again=True
     ),
+    speech.BudgetSpent: Meaning(
+        429, "insufficient_quota", "insufficient_quota", "the budget for speech is spent"
+    ),
     speech.NotCached: Meaning(504, SERVER, "not_cached", "it is not stored, and none is made now"),
     speech.TTSError: Meaning(503, SERVER, "speech_failed", "there is no speech now"),
     ImproperlyConfigured: Meaning(503, SERVER, "not_configured", "speech is not set up here"),

@@ -127,8 +127,8 @@ class AzureProvider(MarkupProvider):
 
     # Third step
 
-    def billed(self, _: HttpAnswer, request: SpeechRequest) -> int:
-        """Characters of the document, by Azure's rule."""
+    def units(self, request: SpeechRequest) -> int:
+        """Characters of the document, by Azure's rule: no answer says."""
         return azure_ssml.billed(request)
 
     # What errors mean

@@ -15,22 +15,20 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
 
 from audiocache.entries import Recording
 from tts.conf import TTSConfig
 from tts.deadline import Deadline
+from tts.prices import BYTES, CHARACTERS
 from tts.providers import fields
 from tts.speech import SpeechRequest
 from tts.transcoding import is_made_here
 
 Take = Callable[[bytes], object]
 """Is given the next bytes of a sound."""
-
-CHARACTERS: Final = "characters"
-BYTES: Final = "bytes"
 
 
 class MissingExtra(ImproperlyConfigured):
@@ -64,6 +62,8 @@ class Provider(ABC):
     native_format: ClassVar[str]
     """What it makes at no higher price and without loss: the master of other renditions."""
     max_text: ClassVar[int]
+    price_unit: ClassVar[str] = CHARACTERS
+    """What the vendor bills: CHARACTERS, BYTES, TOKENS or SECONDS of `tts.prices`."""
     text_unit: ClassVar[str] = CHARACTERS
     """What `max_text` counts: CHARACTERS or BYTES (of UTF-8)."""
     default_voice: ClassVar[str | None] = None
@@ -203,6 +203,10 @@ class Provider(ABC):
         Only where `streams` is true. `take` returns at once, whoever listens.
         """
         return self.synthesize(request, deadline)
+
+    def units(self, request: SpeechRequest) -> int:
+        """What the vendor's rule bills for a complete request, before it is asked."""
+        return len(request.text.encode() if self.price_unit == BYTES else request.text)
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """Give connections back."""

@@ -13,8 +13,9 @@ from audiocache.entries import Recording
 from tts import ssml
 from tts.deadline import Deadline
 from tts.exceptions import CutAnswer, InvalidSpeechRequest, NotAudio, ProviderError
+from tts.prices import BYTES
 from tts.providers import fields, google_status
-from tts.providers.base import BYTES, Take
+from tts.providers.base import Take
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.http import HEAD, HttpProvider
 from tts.providers.locales import language_for
@@ -130,7 +131,7 @@ class GoogleProvider(HttpProvider):
             raise self.error(NotAudio, "the answer has no audioContent that can be read", answer)
         return Recording(audio=audio, billed_units=self.billed(answer, request))
 
-    def billed(self, _: HttpAnswer, request: SpeechRequest) -> int:
+    def units(self, request: SpeechRequest) -> int:
         """Characters, tags too: an estimate, as no answer says."""
         return len(_MARK.sub("", request.text) if request.ssml else request.text)
 

@@ -31,7 +31,7 @@ from tts.exceptions import (
 )
 from tts.formats import codec_of
 from tts.plausible import bounds
-from tts.providers.base import CHARACTERS, Provider, Take
+from tts.providers.base import Provider, Take
 from tts.providers.calls import HttpAnswer, HttpCall
 from tts.providers.retry_after import seconds_to_wait
 from tts.speech import SpeechRequest
@@ -63,8 +63,6 @@ class HttpProvider(Provider):
     default_base_url: ClassVar[str]
     """Without a slash at its end; TTS_BASE_URL replaces it."""
 
-    price_unit: ClassVar[str] = CHARACTERS
-    """What the vendor bills: CHARACTERS, BYTES, "tokens" or "seconds"."""
     billed_header: ClassVar[str | None] = None
     """Of an answer: units billed for it."""
     concurrency_headers: ClassVar[tuple[str, str] | None] = None
@@ -145,9 +143,9 @@ class HttpProvider(Provider):
         return Recording(audio=answer.body, billed_units=self.billed(answer, request))
 
     def billed(self, answer: HttpAnswer, request: SpeechRequest) -> int:
-        """Units as the vendor says, else the characters that were sent."""
+        """Units as the vendor says, else by its rule."""
         told = answer.number(self.billed_header)
-        return len(request.text) if told is None else told
+        return self.units(request) if told is None else told
 
     # What errors mean
 

@@ -9,8 +9,8 @@ from typing import ClassVar, Final
 from tts import ssml
 from tts.exceptions import InvalidSpeechRequest
 from tts.formats import codec_of
+from tts.prices import CHARACTERS
 from tts.providers import fields
-from tts.providers.base import CHARACTERS
 from tts.providers.http import HttpProvider
 from tts.speech import SpeechRequest
 

@@ -16,7 +16,8 @@ from tts.conf import TTSConfig
 from tts.deadline import Deadline
 from tts.exceptions import InvalidSpeechRequest, ProviderTimeout
 from tts.formats import CONTENT_TYPES, codec_of, content_type_of
-from tts.providers.base import BYTES, Provider
+from tts.prices import BYTES
+from tts.providers.base import Provider
 from tts.speech import SpeechRequest
 
 SENTENCE = "The train to the harbour leaves at noon."

@@ -9,7 +9,8 @@ from tests.tts.providers.contract import ProviderContract
 from tts.conf import TTSConfig
 from tts.deadline import Deadline
 from tts.exceptions import InvalidSpeechRequest, ProviderTimeout
-from tts.providers.base import BYTES, Provider
+from tts.prices import BYTES
+from tts.providers.base import Provider
 from tts.providers.tone import ToneProvider
 from tts.speech import SpeechRequest
 

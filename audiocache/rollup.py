@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import connections, transaction
 
-from audiocache import database, own_file
+from audiocache import database, ledger_rollup, own_file
 from audiocache.clock import now_ms
 from audiocache.models import Count
 
@@ -26,11 +26,12 @@ def roll_up(now: int | None = None) -> int:
     today = (now or now_ms()) // DAY_MS * DAY_MS
     alias = database.default_alias()
     own_file.prepare(connections[alias])
+    before, forget = today - KEEP_HOURS_DAYS * DAY_MS, today - KEEP_DAYS * DAY_MS
     with transaction.atomic(using=alias):
-        folded = _fold(alias, before=today - KEEP_HOURS_DAYS * DAY_MS)
-        counts = Count.objects.using(alias)
-        counts.filter(resolution="d", period__lt=today - KEEP_DAYS * DAY_MS).delete()
-    return folded
+        folded = _fold(alias, before)
+        Count.objects.using(alias).filter(resolution="d", period__lt=forget).delete()
+    with transaction.atomic(using=alias):
+        return folded + ledger_rollup.fold(alias, before, forget)
 
 
 def _fold(alias: str, before: int) -> int:

@@ -6,9 +6,10 @@ import sqlite3
 
 import pytest
 from django.db import connections
+from pytest_django import Settings
 
 from audiocache.database import default_alias
-from audiocache.models import Count
+from audiocache.models import Account, CallLatency, Count
 from audiocache.rollup import DAY_MS, KEEP_DAYS, KEEP_HOURS_DAYS, roll_up
 
 HOUR_MS = 3_600_000
@@ -70,3 +71,41 @@ def test_more_hours_than_a_statement_takes_values_are_folded() -> None:
         connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, before)
     assert rows("h") == []
     assert sum(value for _, _, value in rows("d")) == 300
+
+
+ALIASES = [
+    pytest.param(name, marks=pytest.mark.django_db(transaction=True, databases=["default", name]))
+    for name in ("audiocache", "audiocache_pg")
+]
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_accounts_become_days_as_well(alias: str, settings: Settings) -> None:
+    settings.AUDIOCACHE = {"PERSISTENT_DATABASE": alias}
+    names = {"provider": "acme", "model": "m", "voice": "v", "outcome": "ok"}
+    sums = {"calls": 1, "units": 10, "characters": 10, "cost": 150, "estimated": 5, "unpriced": 1}
+    for hour in range(3):
+        Account.objects.create(
+            resolution="h", period=OLD + hour * HOUR_MS, age_ms=hour, **names, **sums
+        )
+        CallLatency.objects.create(
+            resolution="h", period=OLD + hour * HOUR_MS, provider="acme", bucket=hour // 2, calls=4
+        )
+    Account.objects.create(resolution="h", period=OLD, cause="lost", **names, **sums)
+    Account.objects.create(resolution="h", period=TODAY, **names, **sums)
+    Account.objects.create(resolution="d", period=OLD, age_ms=9, **names, **sums)
+    Account.objects.create(resolution="d", period=TODAY - (KEEP_DAYS + 1) * DAY_MS, **names)
+    assert (roll_up(TODAY), roll_up(TODAY)) == (7, 0)
+    days = Account.objects.filter(resolution="d").order_by("cause")
+    assert [(day.period, day.cause, day.calls, day.cost, day.age_ms) for day in days] == [
+        (OLD, "", 4, 600, 9),
+        (OLD, "lost", 1, 150, 0),
+    ]
+    assert days[0].units == days[0].characters == 40
+    assert (days[0].estimated, days[0].unpriced) == (20, 4)
+    latencies = CallLatency.objects.order_by("bucket")
+    assert [(row.resolution, row.period, row.bucket, row.calls) for row in latencies] == [
+        ("d", OLD, 0, 8),
+        ("d", OLD, 1, 4),
+    ]
+    assert Account.objects.filter(resolution="h").count() == 1

@@ -7,11 +7,11 @@ moment; saved lags one flush.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 from django.db import connections
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Max, QuerySet, Sum
 
 from audiocache import database, own_file
 from audiocache.charges import BEGUN
@@ -106,6 +106,24 @@ def paid_again(since: int = 0, until: int = NEVER) -> list[Again]:
     return [Again(row["cause"], row["calls_sum"], row["cost_sum"]) for row in found]
 
 
+def rows_of(model: type[Any]) -> QuerySet[Any]:
+    """All rows of one of the cache's tables; none where it uses no database."""
+    if not is_kept():
+        none: QuerySet[Any] = model.objects.none()
+        return none
+    alias = database.default_alias()
+    own_file.prepare(connections[alias])
+    rows: QuerySet[Any] = model.objects.using(alias)
+    return rows
+
+
+def longest_age(causes: Collection[str], since: int = 0, until: int = NEVER) -> int:
+    """The longest time (ms) from the first purchase of a clip to one for these causes."""
+    rows = _of(Account, since, until).filter(cause__in=causes)
+    longest: int | None = rows.aggregate(longest=Max("age_ms"))["longest"]
+    return longest or 0
+
+
 def summary(since: int = 0, until: int = NEVER) -> Summary:
     """Everything in one."""
     found = lines(since, until)
@@ -160,11 +178,7 @@ def latencies(since: int = 0, until: int = NEVER) -> dict[tuple[str, str], list[
 
 def _of(model: type[Any], since: int, until: int) -> QuerySet[Any]:
     """The rows of a span; hours that were folded into days stand in these."""
-    rows: QuerySet[Any] = model.objects.none()
-    if is_kept():
-        alias = database.default_alias()
-        own_file.prepare(connections[alias])
-        rows = model.objects.using(alias).filter(resolution__in=STEPS)
+    rows = rows_of(model).filter(resolution__in=STEPS)
     return rows.filter(period__gte=since, period__lt=until)
 
 

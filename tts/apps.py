@@ -18,14 +18,15 @@ class TTSAppConfig(AppConfig):
         """Connect signals of Django, nothing else."""
         from audiocache import retirement, signals, warmers
         from audiocache.doctor import registry as doctor
-        from audiocache.management import registry
-        from tts import checks, metrics, retired  # noqa: F401 - they register themselves
+        from audiocache.management import figures, registry
+        from tts import checks, metrics, money_checks, retired  # noqa: F401 - register themselves
         from tts.attempts import attempt_made
         from tts.service import reset_on_change
 
         doctor.register("decoding", "tts.doctor.decoding")
         retirement.register("tts", "tts.retired.dates")
         warmers.register("tts", "tts.warming.warm_stored_phrases")
+        figures.register("money", "tts.management.money.figures")
         registry.register("warm", "tts.management.warm.Warm")
         registry.register("explain", "tts.management.explain.Explain")
         signals.cache_built.connect(metrics.begin)

@@ -9,10 +9,12 @@ from typing import Any, Final
 from audiocache.builder import get_audio_cache
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import TIER_NAMES
+from audiocache.management.figures import all_figures
 from audiocache.management.output import human_bytes
 from audiocache.management.subcommand import Subcommand, add_json
 from audiocache.stats import EVENTS, OPERATIONS, hit_rate, is_latency, latencies_of
 from audiocache.tiers.base import LEAVINGS
+from audiocache.upkeep import SAVED
 
 PROCESS: Final = "this process"
 INSTALLATION: Final = "all processes"
@@ -30,11 +32,13 @@ class Stats(Subcommand):
 
     def handle(self, **options: Any) -> None:
         """Print."""
-        figures = figures_of(get_audio_cache())
+        figures, more = figures_of(get_audio_cache()), all_figures()
         if options["json"]:
-            self.out.json(figures)
-        else:
-            self._print(figures)
+            self.out.json(figures | {name: one.data for name, one in more.items()})
+            return
+        self._print(figures)
+        for one in more.values():
+            self.out.facts(one.title, one.facts)
 
     def _print(self, figures: dict[str, Any]) -> None:
         if not figures["scope"]["performance"]:
@@ -47,7 +51,7 @@ class Stats(Subcommand):
         others = {
             name.removeprefix("cache."): number
             for name, number in figures["counters"].items()
-            if name.startswith("cache.")
+            if name.startswith("cache.") and name != SAVED
         }
         self.out.facts("Clips, all processes", sorted(others.items()))
 

@@ -36,7 +36,7 @@ class Care:
         hits = self.touches.drain()
         if unpriced := self.touches.unpriced(hits):
             for rung in self.rungs:
-                self.touches.note_costs(rung.tier.at_hand(unpriced))
+                self.touches.note_costs(rung.tier.peek_many(unpriced))
         self.touches.count_saved(hits)
         return hits
 

@@ -65,8 +65,9 @@ class Ladder(Storing):
         """Fresh entries by key: one round trip per tier for all that is still missing."""
         asked = list(clips)
         # Also where memory is trusted by now: it may have been refused a moment ago.
-        found = self._doubted(asked) if self.following.follows else {}
-        missing = {clip.key: clip for clip in asked if clip.key not in found}
+        hits = self._doubted(asked) if self.following.follows else {}
+        missing = {clip.key: clip for clip in asked if clip.key not in hits}
+        found: dict[str, AudioEntry] = {}
         for depth in range(self._inline, len(self.rungs)):
             if not missing:
                 break
@@ -78,7 +79,7 @@ class Ladder(Storing):
             missing = {key: clip for key, clip in missing.items() if key not in here}
         self.touches.note_costs(found.values())
         self.touches.add_all(key for clip in asked if clip.key in found for key in _keys(clip))
-        return found
+        return hits | found
 
     def _doubted(self, clips: Sequence[Clip]) -> dict[str, AudioEntry]:
         """Hear what was removed, then ask again those who answer at once, in place of their

@@ -118,7 +118,7 @@ class Tier(ABC):
         """The entry, or None."""
         return self.get_many((key,)).get(key)
 
-    def at_hand(self, keys: Collection[str]) -> Sequence[AudioEntry]:  # noqa: ARG002 - for those who override it
+    def peek_many(self, keys: Collection[str]) -> Sequence[AudioEntry]:  # noqa: ARG002 - for those who override it
         """The entries that can be looked at without a question to anybody; no use of them."""
         return ()
 

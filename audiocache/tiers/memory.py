@@ -43,7 +43,7 @@ class MemoryTier(Tier):
         """The entries that are there, by key."""
         return {key: entry for key in keys if (entry := self.store.get(key)) is not None}
 
-    def at_hand(self, keys: Collection[str]) -> Sequence[AudioEntry]:
+    def peek_many(self, keys: Collection[str]) -> Sequence[AudioEntry]:
         """The entries that are there, as they are."""
         held = map(self.store.peek, keys)
         return [entry for entry in held if isinstance(entry, AudioEntry)]

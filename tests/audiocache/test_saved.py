@@ -109,3 +109,13 @@ def test_what_was_counted_is_not_counted_again(hits: int) -> None:
     counted.count_saved(counted.drain())
     counted.count_saved(counted.drain())
     assert counted.saved == 5 * hits
+
+
+def test_a_hit_that_heard_of_removals_first_saves_once(
+    cache: MultiTierAudioCache, sql_kind: str
+) -> None:
+    store(cache)
+    cache.ladder.trusted_until = 0
+    assert cache.find(HELLO)
+    cache.flush()
+    assert saved(sql_kind)["a"] == 150

@@ -26,7 +26,7 @@ from tts.speech import SpeechRequest
 
 @register("tts")
 def check_budget(**_: Any) -> list[CheckMessage]:
-    """tts.E010 and W010; wrong settings have messages of their own."""
+    """tts.E011 and W012; wrong settings have messages of their own."""
     try:
         config, cache = TTSConfig.load(), CacheConfig.load()
         if not (config.enabled and Budget(config).is_set):
@@ -38,7 +38,7 @@ def check_budget(**_: Any) -> list[CheckMessage]:
 
 @register("audiocache", Tags.database)
 def check_paid_again(databases: Any = None, **_: Any) -> list[CheckMessage]:
-    """tts.W011: a setting that would have saved money."""
+    """tts.W013: a setting that would have saved money."""
     try:
         if database.default_alias() not in (databases or ()):
             return []
@@ -53,7 +53,7 @@ def _without_database(cache: CacheConfig) -> Iterator[CheckMessage]:
         yield Error(
             f"TTS_BUDGET_... cannot be kept: CACHE_BACKEND={cache.backend} has no database.",
             hint="Set CACHE_BACKEND to multi-tier or sqlite.",
-            id="tts.E010",
+            id="tts.E011",
         )
 
 
@@ -66,7 +66,7 @@ def _without_price(config: TTSConfig, provider: Provider) -> Iterator[CheckMessa
         yield Warning(
             f"TTS_BUDGET_... is in USD, and nobody knows what {provider.name} costs.",
             hint="Set TTS_PRICES, or a budget in characters.",
-            id="tts.W010",
+            id="tts.W012",
         )
 
 
@@ -75,5 +75,5 @@ def _warning(one: Advice) -> CheckMessage:
         f"{one.cost / USD:,.2f} USD were paid again in 30 days for {one.calls:,} clips that had"
         f" {one.cause if one.cause == 'expired' else 'been evicted'}.",
         hint=f"Set {one.setting} to {one.value:,}; it is {one.now:,}. See docs/money.md.",
-        id="tts.W011",
+        id="tts.W013",
     )

@@ -97,7 +97,7 @@ def test_where_nothing_was_paid_nothing_is_told(alias: str) -> None:
 
 def test_a_check_says_which_setting_would_have_saved_how_much(month: str) -> None:
     found = run_checks(tags=["database"], databases=[month])
-    told = {one.hint: one.msg for one in found if one.id == "tts.W011"}
+    told = {one.hint: one.msg for one in found if one.id == "tts.W013"}
     assert told == {
         "Set CACHE_TTL_HOURS to 144; it is 24. See docs/money.md.":
             "1.25 USD were paid again in 30 days for 2 clips that had expired.",
@@ -108,7 +108,7 @@ def test_a_check_says_which_setting_would_have_saved_how_much(month: str) -> Non
 
 def test_it_asks_no_database_that_it_was_not_told_to(month: str) -> None:
     assert check_paid_again(databases=["default"]) == check_paid_again() == []
-    assert "tts.W011" not in [one.id for one in run_checks()]
+    assert "tts.W013" not in [one.id for one in run_checks()]
 
 
 OPENAI = {"PROVIDER": "openai", "API_KEY": "k", "MODEL": "tts-1", "VOICE": "nova"}
@@ -118,9 +118,9 @@ OPENAI = {"PROVIDER": "openai", "API_KEY": "k", "MODEL": "tts-1", "VOICE": "nova
     ("tts", "cache", "expected"),
     [
         ({"BUDGET_DAILY": 5, **OPENAI}, {}, []),
-        ({"BUDGET_DAILY": 5, **OPENAI}, {"BACKEND": "memory"}, ["tts.E010"]),
+        ({"BUDGET_DAILY": 5, **OPENAI}, {"BACKEND": "memory"}, ["tts.E011"]),
         (OPENAI, {"BACKEND": "memory"}, []),
-        ({"BUDGET_DAILY": 5, **OPENAI, "BASE_URL": "https://own.example"}, {}, ["tts.W010"]),
+        ({"BUDGET_DAILY": 5, **OPENAI, "BASE_URL": "https://own.example"}, {}, ["tts.W012"]),
         ({"BUDGET_DAILY_CHARACTERS": 5, **OPENAI, "BASE_URL": "https://own.example"}, {}, []),
         ({"BUDGET_DAILY": 5, "PROVIDER": "tone"}, {}, []),
         ({"BUDGET_DAILY": -5, "PROVIDER": "tone"}, {}, []),

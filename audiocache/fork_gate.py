@@ -11,7 +11,7 @@ import time
 from threading import get_ident
 from typing import Final
 
-PATIENCE_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 3.0
 """A fork goes ahead then: it may be what those inside are waiting for."""
 _LOOK_SECONDS: Final = 0.001
 

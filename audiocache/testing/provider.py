@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 else:
     Base = object
 
-LETTERS_A_SECOND: Final = 25
-"""Hurried, yet plausible for any text."""
+LETTERS_A_SECOND: Final = 10
+"""Plausible for any text: a syllable of Han or Hangul counts as two letters."""
 SHORTEST: Final = 0.1
 """Seconds."""
 

@@ -325,7 +325,8 @@ def test_a_sound_installation_has_no_finding(site: Site) -> None:
 def test_must_show_7_each_planted_fault_is_found_and_mended_by_what_it_says(
     site: Site, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audiocache.doctor.space.FREE_BYTES", 2**20)  # the half of a small file
+    if fault.name == "free_pages":
+        monkeypatch.setattr("audiocache.doctor.space.FREE_BYTES", 2**20)  # half of a small file
     site.fill()
     fault.plant(site)
     try:

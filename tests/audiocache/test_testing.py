@@ -202,7 +202,7 @@ def test_a_function_answers() -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(
-    "text", ["a", "Hello there", "long words " * 300, "\u4f60\u597d", "1 \U0001f600"]
+    "text", ["a", "Hello there", "long words " * 300, "\u4f60\u597d" * 100, "1 \U0001f600"]
 )
 def test_every_common_format_is_admitted(speech: SpeechCalls, codec: str, text: str) -> None:
     entry = get_service().synthesize_sync(SpeechRequest(text, audio_format=f"{codec}_44100_128"))
@@ -215,7 +215,7 @@ def test_every_common_format_is_admitted(speech: SpeechCalls, codec: str, text: 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_pcm_is_admitted(speech: SpeechCalls, rate: int, seed: int) -> None:
     request = SpeechRequest(f"text {seed}", audio_format="pcm", sample_rate=rate)
-    assert get_service().synthesize_sync(request).duration == pytest.approx(0.24, abs=0.2)
+    assert get_service().synthesize_sync(request).duration == pytest.approx(0.55, abs=0.2)
 
 
 @pytest.mark.parametrize("codec", ["wav", "mp3", "opus", "aac", "flac"])

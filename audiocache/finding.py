@@ -9,7 +9,7 @@ import re
 from typing import Final, NamedTuple, cast
 
 from django.db import connections
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 
 from audiocache import database, own_file
 from audiocache.keys import normalize_text, text_digest
@@ -19,6 +19,8 @@ SHORTEST_PREFIX: Final = 8
 """Hex digits of a key that are enough to look it up."""
 NEIGHBOURS: Final = 20
 KINDS: Final = 100
+MOST_EXPIRING: Final = 10_000
+"""Rows that are looked at to say what expires."""
 
 _PREFIX: Final = re.compile(r"[0-9a-f]{8,64}")
 
@@ -50,6 +52,15 @@ class Kind(NamedTuple):
     provider: str
     model: str
     voice: str
+
+
+class Expiring(NamedTuple):
+    """What is fresh now and will not be then."""
+
+    entries: int
+    bytes: int
+    more: bool
+    """There are more than MOST_EXPIRING; these are not in the sums."""
 
 
 def ready() -> str:
@@ -94,6 +105,13 @@ def totals() -> tuple[int, int]:
     """Entries and bytes, from where they are maintained."""
     sums = Total.objects.using(ready()).aggregate(entries=Sum("entries"), bytes=Sum("bytes"))
     return sums["entries"] or 0, sums["bytes"] or 0
+
+
+def expiring(since: int, until: int) -> Expiring:
+    """The entries whose life ends after an instant (ms), and not after another."""
+    rows = entries().filter(expires__gt=since, expires__lte=until).order_by("expires")
+    sums = rows.values("size")[:MOST_EXPIRING].aggregate(number=Count("size"), bytes=Sum("size"))
+    return Expiring(sums["number"], sums["bytes"] or 0, sums["number"] == MOST_EXPIRING)
 
 
 def kinds(limit: int = KINDS) -> list[Kind]:

@@ -11,7 +11,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from tts import quarantine_admin  # noqa: F401 - registers itself
+from tts import accounts_admin, quarantine_admin  # noqa: F401 - register themselves
 from tts.access import admin as access_admin  # noqa: F401 - registers itself
 from tts.models import WarmPhrase
 

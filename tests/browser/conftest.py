@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,14 @@ WIDTHS = (1280, 390)
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: Any) -> Iterator[str]:
     """Its address. A database, a person named boss, and espeak's voice."""
-    folder, port = tmp_path_factory.mktemp("site"), free_port()
+    with serving(tmp_path_factory.mktemp("site")) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder: Path, *before: list[str], **settings: str) -> Iterator[str]:
+    """A site of its own in a folder; `before` are modules to be run on its settings first."""
+    port = free_port()
     given = {
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "DJANGO_SECRET_KEY": "only for tests",
@@ -36,11 +44,12 @@ def site(tmp_path_factory: Any) -> Iterator[str]:
         "TTS_PROVIDER": "espeak",
         "PYTHONPATH": str(ROOT),
     }
-    environment = {**os.environ, **given}
+    environment = {**os.environ, **given, **settings}
     admin = [sys.executable, str(ROOT / "manage.py")]
     boss = ["createsuperuser", "--noinput", "--username", "boss", "--email", "boss@site.example"]
-    for command in (["migrate", "--verbosity", "0"], boss):
-        subprocess.run([*admin, *command], env=environment, check=True, timeout=120)
+    modules = [[sys.executable, "-m", *words] for words in before]
+    for command in ([*admin, "migrate", "--verbosity", "0"], [*admin, *boss], *modules):
+        subprocess.run(command, env=environment, check=True, timeout=120)
     gunicorn = ["--no-control-socket", "--threads", "8", "--bind", f"127.0.0.1:{port}"]
     program = [str(Path(sys.executable).parent / "gunicorn"), *gunicorn, "project.wsgi"]
     with (folder / "log").open("wb") as log:
@@ -51,6 +60,14 @@ def site(tmp_path_factory: Any) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(SECONDS)
+
+
+def enter(page: Any, address: str) -> None:
+    """Open a page of the admin as boss."""
+    page.goto(f"/admin/login/?next={address}")
+    page.get_by_label("Username:").fill("boss")
+    page.get_by_label("Password:").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
 
 
 def listens(port: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import PASSWORD, eventually
+from tests.browser.conftest import enter, eventually
 
 pytestmark = pytest.mark.browser
 
@@ -114,13 +114,16 @@ def test_the_admin_s_player(page: Any, picture: Callable[[str], None]) -> None:
     page.goto("/")
     page.get_by_label("Text", exact=True).fill(LONG)
     speak(page)
-    page.goto("/admin/login/?next=/admin/audiocache/audiocacheentry/")
-    page.get_by_label("Username:").fill("boss")
-    page.get_by_label("Password:").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    enter(page, "/admin/audiocache/audiocacheentry/")
     page.locator("#result_list tbody a").first.click()
     player = Player(page)
     player.play()
     player.assert_plays_on()
     player.assert_plays_to_the_end_from_the_middle()
     picture("admin")
+
+
+def test_the_accounts_when_nothing_was_paid(page: Any, picture: Callable[[str], None]) -> None:
+    enter(page, "/admin/audiocache/account/")
+    assert "Nothing was paid in this span" in page.locator("#accounts").inner_text()
+    picture("accounts-empty")

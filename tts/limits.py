@@ -46,6 +46,14 @@ def warming() -> Iterator[None]:
         _rank.reset(token)
 
 
+def warming_at_once(most: int | None) -> int:
+    """Calls that warming makes at once: one place is left to those whom somebody waits for.
+
+    Without a limit (TTS_MAX_CONCURRENT) one after the other: nobody said what is allowed.
+    """
+    return max(1, (most or 1) - 1)
+
+
 class CallLimits:
     """The limits of one provider. Safe under threads; a local provider has none."""
 
@@ -155,7 +163,7 @@ class CallLimits:
             return self._places.take(self._name, most, ms)
         if self._places.paused(self._live):
             return None
-        return self._places.take(self._name, max(1, most - 1), ms)
+        return self._places.take(self._name, warming_at_once(most), ms)
 
     def _wait_for_place(self, turn: _Turn, queue: Deadline) -> None:
         """A live request keeps warming away, everywhere; who warms waits in nobody's way."""

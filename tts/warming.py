@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from tts.exceptions import (
@@ -16,7 +19,7 @@ from tts.exceptions import (
     TTSError,
     WrongKey,
 )
-from tts.limits import warming
+from tts.limits import warming, warming_at_once
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
@@ -41,6 +44,8 @@ class Warming:
     """How often each kind of error came up, by its class."""
     stopped_by: str = ""
     """The kind of error that made going on useless."""
+    latest: SpeechRequest | None = None
+    """What was looked at last."""
     switched_off: bool = False
     """CACHE_ENABLE_WARMING is false: nothing was done."""
 
@@ -57,7 +62,7 @@ def warm(
     service: TTSService | None = None,
     namespace: str = "",
 ) -> Warming:
-    """Speak and store what is not stored yet, one after the other.
+    """Speak and store what is not stored yet, as many at once as TTS_MAX_CONCURRENT leaves.
 
     May be interrupted at any time and run again: each clip is stored as soon as it is made.
     A phrase that fails is counted by its kind of error, and the next one is tried.
@@ -66,37 +71,79 @@ def warm(
     result = Warming(switched_off=not speaker.cache.config.enable_warming)
     if result.switched_off:
         return result
-    for request in requests:
-        _warm_one(speaker, request, namespace, result)
+    wanted = takewhile(lambda _: not result.stopped_by, requests)
+    at_once = warming_at_once(speaker.config.max_concurrent)
+    make = partial(_made if at_once == 1 else _made_on_a_thread, speaker, namespace)
+    for request, outcome in _outcomes(wanted, make, at_once):
+        _count(result, request, outcome)
         if progress is not None:
             progress(result)
-        if result.stopped_by:
-            break
     return result
 
 
-def _warm_one(speaker: TTSService, request: SpeechRequest, namespace: str, result: Warming) -> None:
+STORED: Final = "stored"
+SKIPPED: Final = "skipped"
+
+Outcome = str | TTSError
+"""STORED, SKIPPED, STALE or what went wrong."""
+
+
+def _made(speaker: TTSService, namespace: str, request: SpeechRequest) -> Outcome:
     try:
         complete = speaker.complete(request)
         if speaker.cache.holds(complete.clip(namespace)):
-            result.skipped += 1
-            return
+            return SKIPPED
         with warming():
             spoken = speaker.synthesize_sync(complete, namespace=namespace)
-        if spoken.stale:
-            _failed(result, STALE)
-        else:
-            result.stored += 1
     except TTSError as error:
-        kind = type(error).__name__
-        _failed(result, kind)
-        if isinstance(error, HOPELESS):
-            result.stopped_by = kind
+        return error
+    return STALE if spoken.stale else STORED
 
 
-def _failed(result: Warming, kind: str) -> None:
+def _made_on_a_thread(speaker: TTSService, namespace: str, request: SpeechRequest) -> Outcome:
+    try:
+        return _made(speaker, namespace, request)
+    finally:
+        speaker.cache.ladder.release()  # the thread's connection, which nobody else would close
+
+
+def _outcomes(
+    requests: Iterable[SpeechRequest], make: Callable[[SpeechRequest], Outcome], at_once: int
+) -> Iterator[tuple[SpeechRequest, Outcome]]:
+    """Each request and how it went, as they end."""
+    if at_once == 1:
+        yield from ((request, make(request)) for request in requests)
+        return
+    running: dict[Future[Outcome], SpeechRequest] = {}
+    # An interruption waits for what is under way: it is paid for, and stored.
+    with ThreadPoolExecutor(at_once, "warming") as threads:
+        for request in requests:
+            running[threads.submit(make, request)] = request
+            if len(running) == at_once:
+                yield from _ended(running)
+        while running:
+            yield from _ended(running)
+
+
+def _ended(
+    running: dict[Future[Outcome], SpeechRequest],
+) -> Iterator[tuple[SpeechRequest, Outcome]]:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield running.pop(future), future.result()
+
+
+def _count(result: Warming, request: SpeechRequest, outcome: Outcome) -> None:
+    result.latest = request
+    result.stored += outcome == STORED
+    result.skipped += outcome == SKIPPED
+    if outcome in {STORED, SKIPPED}:
+        return
+    kind = outcome if isinstance(outcome, str) else type(outcome).__name__
     result.failed += 1
     result.errors[kind] += 1
+    if isinstance(outcome, HOPELESS):
+        result.stopped_by = kind
 
 
 def stored_phrases() -> Iterator[SpeechRequest]:

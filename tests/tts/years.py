@@ -50,6 +50,11 @@ CHARGES: Final = f"""
         CASE i %% 50 WHEN 3 THEN 'rate_limited' WHEN 17 THEN 'provider_timeout' ELSE 'ok' END,
         1, 240 + i %% 90, 90, 'characters', 90, 1500, false, '' FROM n
 """
+PURCHASES: Final = f"""
+    {NUMBERS} INSERT INTO audiocache_purchase (
+        source_key, first, paid, times, cost, size, expires, gone, gone_at
+    ) SELECT 'source' || i, %s - i * 300000, %s - i * 300000, 1, 1500, 3000, %s, '', NULL FROM n
+"""
 
 
 def live(cursor: Any, now: int, *, entries: int, hours: int = YEAR_HOURS) -> None:
@@ -68,3 +73,4 @@ def live(cursor: Any, now: int, *, entries: int, hours: int = YEAR_HOURS) -> Non
     for bucket in range(15, 21):
         cursor.execute(LATENCIES, [hours, hour, "acme", bucket])
     cursor.execute(CHARGES, [10 * hours, now])
+    cursor.execute(PURCHASES, [entries, now, now, now])

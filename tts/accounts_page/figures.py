@@ -11,12 +11,15 @@ from audiocache import finding
 from audiocache.clock import now_ms
 from audiocache.history import DAY, Span
 from audiocache.models import Charge
-from tts import accounts
-from tts.accounts import SAVED, Moment, Summary
+from audiocache.upkeep import SAVED
+from tts import accounts, budget
+from tts.accounts import Moment, Summary
 from tts.accounts_page import sums
 from tts.accounts_page.spans import Choice
 from tts.accounts_page.sums import Calls
 from tts.accounts_page.tiers import Tier, counted, tiers
+from tts.advice import Advice, advice
+from tts.budget import Used
 from tts.service import get_tts_service
 
 WEEK: Final = 7 * DAY
@@ -40,6 +43,9 @@ class Figures:
     providers: list[dict[str, Any]]
     """As `get_provider_stats()` has them; of this process."""
     misconfigured: bool
+    advice: list[Advice]
+    """Settings that would have saved money in the `latest` span: it looks at its purchases."""
+    budgets: list[Used]
     day: finding.Expiring | None
     """What expires within a day; None: there is no database."""
     week: finding.Expiring | None
@@ -62,6 +68,8 @@ def figures(choice: Choice, now: int | None = None) -> Figures:
         failed=sums.failed(span.since) if kept else [],
         providers=providers or [],
         misconfigured=providers is None,
+        advice=advice(latest.since, latest.until) if kept else [],
+        budgets=budget.state() if kept and providers is not None else [],
         day=finding.expiring(now, now + DAY) if kept else None,
         week=finding.expiring(now, now + WEEK) if kept else None,
     )

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
-from audiocache.charges import CACHE_OFF, EVICTED, EXPIRED, LOST, REMOVED
+from audiocache.charges import CACHE_OFF, LOST, REMOVED
 from audiocache.conf import PERSISTENT
 from tts.accounts_page.figures import Figures
 from tts.accounts_page.sums import Calls
 from tts.accounts_page.tiers import Tier
+from tts.budget import WARNED_AT
 from tts.templatetags.accounts import count, money, share
 
 FULL: Final = 0.9
@@ -34,6 +36,12 @@ REMEDIES: Final = {
     "request_refused": "manage.py audiocache explain TEXT",
 }
 """By the kind of error."""
+CAUSES: Final = {
+    REMOVED: (_lazy("Paid for again because the clip was removed or replaced:"), ""),
+    LOST: (_lazy("Paid for again because no tier had it any more:"), "manage.py audiocache doctor"),
+    CACHE_OFF: (_lazy("Paid for again because it was asked for anew, or not to be stored:"), ""),
+}
+"""Why a clip is paid for again, where no limit would have helped; of those `tts.advice` knows."""
 OTHERWISE: Final = "CACHE_STALE_IF_ERROR_HOURS=48 TTS_FALLBACKS=espeak"
 
 
@@ -121,28 +129,29 @@ def _more_room(tier: Tier) -> str:
     return " ".join(settings)
 
 
+def wiser_settings(figures: Figures) -> Findings:
+    """Limits that would have saved what was paid for again."""
+    for one in figures.advice:
+        told = _("With more of it %(cost)s would not have been paid again: %(calls)s, %(cause)s.")
+        words = {"cost": money(one.cost), "calls": _calls(one.calls), "cause": one.cause}
+        yield Finding(told % words, f"{one.setting}={one.value:g}")
+
+
 def paid_again(figures: Figures) -> Findings:
-    """Money that a setting would have saved, the most first."""
+    """Money that no limit would have saved, the most first."""
     for again in figures.summary.again:
-        told, remedy = _cause(again.cause)
-        if again.calls:
+        if again.cause in CAUSES and again.calls:
+            told, remedy = CAUSES[again.cause]
             yield Finding(f"{told} {_calls(again.calls)}, {money(again.cost)}.", remedy)
 
 
-def _cause(cause: str) -> tuple[str, str]:
-    return {
-        EXPIRED: (_("Paid for again because the clip had expired:"), "CACHE_TTL_HOURS=0"),
-        EVICTED: (
-            _("Paid for again because the clip had to make room:"),
-            "CACHE_PERSISTENT_MAX_SIZE=… CACHE_PERSISTENT_MAX_MB=…",
-        ),
-        REMOVED: (_("Paid for again because the clip was removed:"), ""),
-        LOST: (
-            _("Paid for again because no tier had the clip any more:"),
-            "manage.py audiocache doctor",
-        ),
-        CACHE_OFF: (_("Paid for again because it was not to be taken from the cache:"), ""),
-    }.get(cause, (_("Paid for again:"), ""))
+def budgets(figures: Figures) -> Findings:
+    """Those of which little is left."""
+    for used in figures.budgets:
+        if used.ratio >= WARNED_AT:
+            name = f"TTS_BUDGET_{used.name.upper()}"
+            told = _("%(part)s of the budget %(name)s are spent; at 100 %% no call is paid for.")
+            yield Finding(told % {"part": share(used.ratio), "name": name}, f"{name}=…")
 
 
 def _calls(number: int) -> str:
@@ -185,7 +194,9 @@ LOOKS: Final[tuple[Callable[[Figures], Findings], ...]] = (
     wrong_settings,
     tiers_in_trouble,
     open_breakers,
+    budgets,
     failing_calls,
+    wiser_settings,
     paid_again,
     full_table,
     no_prices,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from audiocache import get_audio_cache, history
 from audiocache.cache import MultiTierAudioCache
 from audiocache.history import Span
-from tts.accounts import SAVED
+from audiocache.upkeep import SAVED
 
 EVENTS: Final = ("hits", "misses", "evicted")
 

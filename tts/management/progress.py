@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from audiocache.management.output import Output
 
+MINUTE: Final = 60
 STEPS: Final = 10
 """Lines of the plain progress."""
 
@@ -26,13 +29,23 @@ def progress(err: Output, total: int) -> Iterator[Advance]:
 
 
 def _lines(err: Output, total: int) -> Advance:
-    step = max(1, total // STEPS)
+    step, began = max(1, total // STEPS), time.monotonic()
 
     def advance(done: int) -> None:
         if done % step == 0 or done == total:
-            err.line(f"{done:,} of {total:,} phrases")
+            seconds = (time.monotonic() - began) / done * (total - done)
+            left = f", about {span(seconds)} left" if seconds >= 1 else ""
+            err.line(f"{done:,} of {total:,} phrases{left}")
 
     return advance
+
+
+def span(seconds: float) -> str:
+    """Such as 42 s, 7 min or 2 h 5 min, rounded up."""
+    if seconds < MINUTE:
+        return f"{math.ceil(seconds)} s"
+    hours, minutes = divmod(math.ceil(seconds / MINUTE), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 @contextmanager

@@ -24,7 +24,8 @@ class Run:
     failures: list[str] = field(default_factory=list)
     """Place and kind of error."""
     interrupted: bool = False
-    _place: str = ""
+    _places: dict[int, str] = field(default_factory=dict)
+    """By the identity of the request, which the plan keeps."""
     _errors: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -33,14 +34,15 @@ class Run:
     def requests(self) -> Iterator[SpeechRequest]:
         """What is missing, one after the other."""
         for phrase in self.plan.missing:
-            self._place = phrase.place
+            self._places[id(phrase.request)] = phrase.place
             yield phrase.request
 
     def note(self, warming: Warming) -> None:
         """Called after each phrase."""
         self.warming = warming
         if new := warming.errors - self._errors:
-            self.failures.append(f"{self._place}: {', '.join(new)}")
+            place = self._places[id(warming.latest)]
+            self.failures.append(f"{place}: {', '.join(new)}")
             self._errors = warming.errors.copy()
 
     @property

@@ -15,6 +15,7 @@ from audiocache.management.subcommand import Subcommand, add_json
 from tts.management.arguments import add_voice_arguments, voice_fields
 from tts.management.plan import Plan, plan_of, shortfalls
 from tts.management.progress import progress
+from tts.management.quoting import tell
 from tts.management.run import Run
 from tts.phrases import FIELDS, Phrase, Reading, read
 from tts.service import TTSService, get_tts_service
@@ -45,6 +46,9 @@ class Warm(Subcommand):
         parser.add_argument("--limit", type=int, metavar="N", help="make at most N clips")
         parser.add_argument("--source", action="store_true", help=".po: untranslated msgid too")
         parser.add_argument("--placeholders", action="store_true", help=".po: keep %%s and {name}")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what it would cost, and make nothing"
+        )
         parser.add_argument("--force", action="store_true", help="also what does not fit")
         add_json(parser)
 
@@ -55,6 +59,9 @@ class Warm(Subcommand):
         reading = _read(options)
         plan = _plan(service, reading, options["namespace"])
         self._refuse(service, reading, plan, options)
+        if options["dry_run"]:
+            tell(self.out, plan, service, options["namespace"], as_json=options["json"])
+            return
         run = Run(plan, reading.left_out)
         self._go(run, service, options["namespace"])
         self._tell(run, as_json=options["json"])

@@ -13,6 +13,8 @@ from tts.accounts_page.findings import findings
 from tts.accounts_page.spans import CHOICES
 from tts.accounts_page.sums import Calls
 from tts.accounts_page.tiers import Tier
+from tts.advice import Advice
+from tts.budget import Used
 
 NOW = 20_000 * 86_400_000
 NOTHING: Summary = Summary(0, 0, 0, 0, 0, 0, 0, [])
@@ -35,7 +37,8 @@ def well(**fields: Any) -> Figures:
     figures = Figures(
         span=span, latest=span, kept=True, summary=NOTHING, moments=[], tiers=[tier()], calls=[],
         failed=[], providers=[{"provider": "acme", "state": "closed", "kind": "", "seconds": 0.0}],
-        misconfigured=False, day=Expiring(0, 0, False), week=Expiring(0, 0, False),
+        misconfigured=False, advice=[], budgets=[],
+        day=Expiring(0, 0, False), week=Expiring(0, 0, False),
     )  # fmt: skip
     return replace(figures, **fields)
 
@@ -83,12 +86,22 @@ def test_a_full_table_needs_more_room() -> None:
     assert findings(well(tiers=[tier(entry_count=990)])) == []
 
 
-def test_what_was_paid_again_by_cause() -> None:
-    again = [Again("evicted", 1200, 9_000_000), Again("removed", 1, 10), Again("new", 1, 0)]
-    found = findings(well(summary=NOTHING._replace(again=again)))
-    assert "make room: 1,200 calls, $9.00." in found[0].told
-    assert "CACHE_PERSISTENT_MAX_SIZE" in found[0].remedy
-    assert ["1 call" in each.told for each in found] == [False, True, True]
+def test_what_was_paid_again_and_which_setting_would_have_saved_it() -> None:
+    again = [Again("evicted", 1200, 9_000_000), Again("removed", 1, 10)]
+    wiser = Advice("CACHE_PERSISTENT_MAX_SIZE", 1000, 2200, "evicted", 1200, 9_000_000)
+    evicted, removed = findings(well(summary=NOTHING._replace(again=again), advice=[wiser]))
+    assert "$9.00 would not have been paid again: 1,200 calls, evicted." in evicted.told
+    assert evicted.remedy == "CACHE_PERSISTENT_MAX_SIZE=2200"
+    assert removed.told.endswith("removed or replaced: 1 call, $0.000010.")
+
+
+def test_a_budget_of_which_little_is_left() -> None:
+    assert findings(well(budgets=[Used("daily", 79, 100)])) == []
+    sentence, remedy = told(budgets=[Used("daily", 85, 100)])
+    assert (
+        sentence == "85.0 % of the budget TTS_BUDGET_DAILY are spent; at 100 % no call is paid for."
+    )
+    assert remedy == "TTS_BUDGET_DAILY=…"
 
 
 def test_prices_that_nobody_knows() -> None:

@@ -75,7 +75,7 @@ def test_nothing_was_paid_yet(boss: Client) -> None:
 
 def test_it_says_what_was_spent_and_saved_and_paid_again(boss: Client) -> None:
     account(cost=2_500_000, calls=3, estimated=500_000)
-    account(cost=1_000_000, cause="expired", calls=2)
+    account(cost=1_000_000, cause="expired", calls=2, age_ms=50 * HOUR)
     account(calls=4, cost=0, outcome="rate_limited")
     Count.objects.create(
         name="cache.saved", resolution="h", period=now_ms() // HOUR * HOUR, value=1_234_000_000
@@ -85,7 +85,7 @@ def test_it_says_what_was_spent_and_saved_and_paid_again(boss: Client) -> None:
         assert "Spent $3.50 of it $0.5000 by list prices" in words
         assert "Saved $1,234.00" in words
         assert "Paid again $1.00" in words
-        assert "expired: 2 calls, $1.00. CACHE_TTL_HOURS" in words
+        assert "$1.00 would not have been paid again: 2 calls, expired. CACHE_TTL_HOURS=" in words
         assert "rate_limited 4" in words
 
 
@@ -147,6 +147,7 @@ def queries(client: Client, alias: str, span: str) -> int:
 def test_queries_are_as_many_however_much_there_is(boss: Client, alias: str) -> None:
     """As many; and that none walks through a table is what `soak` shows, by the clock."""
     get_audio_cache().get("the connection is there")
+    account(cause="evicted", voice="bass")  # of which there is advice
     before = {span: queries(boss, alias, span) for span in SPANS}
     with connections[alias].cursor() as cursor:
         live(cursor, now_ms(), entries=300, hours=200)

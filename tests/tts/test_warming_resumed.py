@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from audiocache.keys import normalize_text
 from project.demo.catalogues import sentences
 from tests.tts.vendors import openai
 from tests.tts.vendors.server import Server
@@ -37,8 +38,8 @@ SHORT, LONG = 60, 2_000
 
 
 def phrases(number: int) -> list[str]:
-    """Of Django's own translations, each once."""
-    found = dict.fromkeys(text for locale in LOCALES for text in sentences(locale))
+    """Of Django's own translations, as they are sent, each once."""
+    found = dict.fromkeys(normalize_text(text) for locale in LOCALES for text in sentences(locale))
     assert len(found) >= number
     return list(found)[:number]
 

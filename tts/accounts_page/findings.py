@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
-from audiocache.charges import CACHE_OFF, LOST, REMOVED
+from audiocache.charges import CACHE_OFF, EVICTED, LOST, REMOVED
 from audiocache.conf import PERSISTENT
 from tts.accounts_page.figures import Figures
 from tts.accounts_page.sums import Calls
@@ -109,6 +109,8 @@ def _failing(calls: Calls) -> Finding:
 
 def full_table(figures: Figures) -> Findings:
     """The database tier at its limit, which makes clips leave before their time."""
+    if any(one.cause == EVICTED for one in figures.advice):
+        return  # that says more
     for tier in figures.tiers:
         if tier.name == PERSISTENT and tier.evicted and (remedy := _more_room(tier)):
             told = ngettext(
@@ -132,8 +134,9 @@ def _more_room(tier: Tier) -> str:
 def wiser_settings(figures: Figures) -> Findings:
     """Limits that would have saved what was paid for again."""
     for one in figures.advice:
-        told = _("With more of it %(cost)s would not have been paid again: %(calls)s, %(cause)s.")
-        words = {"cost": money(one.cost), "calls": _calls(one.calls), "cause": one.cause}
+        told = _("This setting would have saved %(cost)s: %(calls)s for clips that %(cause)s.")
+        cause = _("had to make room") if one.cause == EVICTED else _("had expired")
+        words = {"cost": money(one.cost), "calls": _calls(one.calls), "cause": cause}
         yield Finding(told % words, f"{one.setting}={one.value:g}")
 
 

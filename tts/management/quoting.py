@@ -38,7 +38,6 @@ def _data(plan: Plan, quote: Quote, limits: list[Used]) -> dict[str, Any]:
         "already_stored": plan.stored,
         "duplicates": plan.duplicates,
         **dataclasses.asdict(quote),
-        "characters": plan.characters,
         "usd": quote.cost / USD,
         "seconds": round(quote.seconds, 1),
         "stopped_by": [f"TTS_BUDGET_{limit.name.upper()}" for limit in limits],
@@ -48,7 +47,7 @@ def _data(plan: Plan, quote: Quote, limits: list[Used]) -> dict[str, Any]:
 def _facts(plan: Plan, quote: Quote) -> Iterator[tuple[str, object]]:
     yield "missing clips", len(plan.missing)
     yield "stored already", plan.stored
-    yield "characters", plan.characters
+    yield "characters", quote.characters
     yield "paid calls", quote.calls
     if quote.unit not in {"", CHARACTERS}:
         yield f"billed {quote.unit}", quote.units

@@ -89,8 +89,10 @@ def test_a_full_table_needs_more_room() -> None:
 def test_what_was_paid_again_and_which_setting_would_have_saved_it() -> None:
     again = [Again("evicted", 1200, 9_000_000), Again("removed", 1, 10)]
     wiser = Advice("CACHE_PERSISTENT_MAX_SIZE", 1000, 2200, "evicted", 1200, 9_000_000)
-    evicted, removed = findings(well(summary=NOTHING._replace(again=again), advice=[wiser]))
-    assert "$9.00 would not have been paid again: 1,200 calls, evicted." in evicted.told
+    full = [tier(evicted=7, entry_count=990)]
+    summary = NOTHING._replace(again=again)
+    evicted, removed = findings(well(summary=summary, advice=[wiser], tiers=full))
+    assert "saved $9.00: 1,200 calls for clips that had to make room." in evicted.told
     assert evicted.remedy == "CACHE_PERSISTENT_MAX_SIZE=2200"
     assert removed.told.endswith("removed or replaced: 1 call, $0.000010.")
 

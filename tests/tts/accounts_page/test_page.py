@@ -85,7 +85,7 @@ def test_it_says_what_was_spent_and_saved_and_paid_again(boss: Client) -> None:
         assert "Spent $3.50 of it $0.5000 by list prices" in words
         assert "Saved $1,234.00" in words
         assert "Paid again $1.00" in words
-        assert "$1.00 would not have been paid again: 2 calls, expired. CACHE_TTL_HOURS=" in words
+        assert "saved $1.00: 2 calls for clips that had expired. CACHE_TTL_HOURS=" in words
         assert "rate_limited 4" in words
 
 

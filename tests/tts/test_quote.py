@@ -111,9 +111,21 @@ def test_the_command_prints_it_and_makes_nothing(tmp_path: Path) -> None:
     call_command("audiocache", "warm", str(file), "--dry-run", "--json", stdout=out)
     data = json.loads(out.getvalue())
     assert (data["missing"], data["cost"]) == (2, 20 * LETTERS)
-    assert data["stopped_by"] == ["TTS_BUDGET_DAILY_CHARACTERS"]
+    assert data["obstacles"] == ["TTS_BUDGET_DAILY_CHARACTERS would stop it on the way"]
     assert isinstance(speaker.provider, StubProvider)
     assert speaker.provider.calls == []
+
+
+def test_what_does_not_fit_is_quoted_all_the_same(tmp_path: Path, alias: str) -> None:
+    limits = {"PERSISTENT_DATABASE": alias, "PERSISTENT_MAX_SIZE": 1}
+    with override_settings(AUDIOCACHE=limits):
+        set_tts_service(service())
+        (file := tmp_path / "phrases.txt").write_text("\n".join(TEXTS))
+        out = io.StringIO()
+        call_command("audiocache", "warm", str(file), "--dry-run", "--json", stdout=out)
+    assert json.loads(out.getvalue())["obstacles"] == [
+        "CACHE_PERSISTENT_MAX_SIZE is 1 rows; 0 used, 2 new"
+    ]
 
 
 def test_a_budget_stops_the_run_where_it_ends() -> None:

@@ -34,7 +34,7 @@ RATE = 15
 AT_ONCE = 3
 """TTS_MAX_CONCURRENT 4, but for the place that is left to others."""
 SECONDS = 120
-SHORT, LONG = 60, 2_000
+SHORT, LONG = 40, 2_000
 
 
 def phrases(number: int) -> list[str]:

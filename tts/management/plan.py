@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from audiocache.conf import PERSISTENT
 from tts.exceptions import InvalidSpeechRequest
 from tts.phrases import Phrase
 from tts.service import TTSService
@@ -58,6 +59,13 @@ def plan_of(service: TTSService, phrases: Iterable[Phrase], namespace: str) -> P
             plan.missing.append(Phrase(request, phrase.place))
         seen.add(clip.key)
     return plan
+
+
+def shortfalls_of(service: TTSService, plan: Plan) -> list[str]:
+    """See `shortfalls`, of the service's own database tier."""
+    if PERSISTENT not in service.cache.tiers or not plan.missing:
+        return []
+    return shortfalls(plan, service.cache.get_comprehensive_stats()["backends"][PERSISTENT])
 
 
 def shortfalls(plan: Plan, backend: Mapping[str, Any]) -> list[str]:

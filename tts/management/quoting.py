@@ -9,7 +9,7 @@ from typing import Any
 from audiocache.management.output import Output
 from tts import budget
 from tts.budget import USD, Used
-from tts.management.plan import Plan
+from tts.management.plan import Plan, shortfalls_of
 from tts.management.progress import span
 from tts.prices import CHARACTERS
 from tts.quote import Quote, quote_of
@@ -17,30 +17,34 @@ from tts.service import TTSService
 
 
 def tell(out: Output, plan: Plan, service: TTSService, namespace: str, *, as_json: bool) -> None:
-    """Print the quote."""
+    """Print the quote, and what would come in its way."""
     quote = quote_of(service, [phrase.request for phrase in plan.missing], namespace)
-    limits = [
-        one for one in budget.state(service.config) if one.used + _more(quote, one) > one.limit
-    ]
+    used = budget.state(service.config)
+    limits = [one for one in used if one.used + _more(quote, one) > one.limit]
+    obstacles = [*map(_stop, limits), *shortfalls_of(service, plan)]
     if as_json:
-        out.json(_data(plan, quote, limits))
+        out.json(_data(plan, quote) | {"obstacles": obstacles})
         return
     out.facts("It would make", _facts(plan, quote))
-    for limit in limits:
-        out.line(f"TTS_BUDGET_{limit.name.upper()} would stop it on the way.")
+    for obstacle in obstacles:
+        out.line(f"{obstacle}.")
     if quote.unpriced:
         out.line("TTS_PRICES has no price for some of it: see docs/money.md.")
 
 
-def _data(plan: Plan, quote: Quote, limits: list[Used]) -> dict[str, Any]:
+def _stop(limit: Used) -> str:
+    return f"TTS_BUDGET_{limit.name.upper()} would stop it on the way"
+
+
+def _data(plan: Plan, quote: Quote) -> dict[str, Any]:
     return {
         "missing": len(plan.missing),
         "already_stored": plan.stored,
         "duplicates": plan.duplicates,
+        "over_limit": plan.later,
         **dataclasses.asdict(quote),
         "usd": quote.cost / USD,
         "seconds": round(quote.seconds, 1),
-        "stopped_by": [f"TTS_BUDGET_{limit.name.upper()}" for limit in limits],
     }
 
 

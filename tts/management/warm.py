@@ -10,10 +10,9 @@ from typing import Any, Final
 
 from django.core.management.base import CommandError
 
-from audiocache.conf import PERSISTENT
 from audiocache.management.subcommand import Subcommand, add_json
 from tts.management.arguments import add_voice_arguments, voice_fields
-from tts.management.plan import Plan, plan_of, shortfalls
+from tts.management.plan import Plan, plan_of, shortfalls_of
 from tts.management.progress import progress
 from tts.management.quoting import tell
 from tts.management.run import Run
@@ -75,7 +74,7 @@ class Warm(Subcommand):
         if plan.refused and len(plan.refused) == len(reading.phrases):
             raise CommandError(_listed("No phrase can be spoken", plan.refused))
         plan.cut(options["limit"])
-        if not options["force"]:
+        if not (options["force"] or options["dry_run"]):
             _refuse_what_does_not_fit(service, plan)
         if not any(tier.shared for tier in service.cache.tiers.values()):
             self.err.line("CACHE_BACKEND is memory: the clips are gone when this process ends.")
@@ -140,10 +139,7 @@ def _kept(defaults: dict[str, Any]) -> Iterator[Phrase]:
 
 
 def _refuse_what_does_not_fit(service: TTSService, plan: Plan) -> None:
-    if PERSISTENT not in service.cache.tiers or not plan.missing:
-        return
-    backend = service.cache.get_comprehensive_stats()["backends"][PERSISTENT]
-    if found := shortfalls(plan, backend):
+    if found := shortfalls_of(service, plan):
         raise CommandError(
             "The phrases do not fit: the least recently used clips would be evicted for them. "
             + "; ".join(found)

@@ -22,7 +22,6 @@ from audiocache.keys import normalize_text
 from project.demo.catalogues import sentences
 from tests.tts.vendors import openai
 from tests.tts.vendors.server import Server
-from tests.tts.vendors.sounds import sound
 
 ROOT = Path(__file__).parents[2]
 LOCALES = (
@@ -39,7 +38,10 @@ SHORT, LONG = 40, 2_000
 
 def phrases(number: int) -> list[str]:
     """Of Django's own translations, as they are sent, each once."""
-    found = dict.fromkeys(normalize_text(text) for locale in LOCALES for text in sentences(locale))
+    found: dict[str, None] = {}
+    for locale in LOCALES:
+        if len(found) < number:
+            found |= dict.fromkeys(map(normalize_text, sentences(locale)))
     assert len(found) >= number
     return list(found)[:number]
 
@@ -114,8 +116,6 @@ class Site:
 
 @pytest.mark.parametrize("number", [SHORT, pytest.param(LONG, marks=pytest.mark.soak, id="long")])
 def test_a_warming_that_is_stopped_and_killed(tmp_path: Path, server: Server, number: int) -> None:
-    for text in phrases(number)[:20]:
-        sound(text, "wav")
     site = Site(tmp_path, server, number)
     quote = site.run("--dry-run")
     assert (quote["missing"], quote["calls"], len(server.heard)) == (number, number, 0)
@@ -124,7 +124,8 @@ def test_a_warming_that_is_stopped_and_killed(tmp_path: Path, server: Server, nu
 
     assert site.stop_after(number // 4, signal.SIGINT) == 130
     assert max(site.called.values()) == 1  # what was under way was stored
-    assert site.stop_after(number // 2, signal.SIGKILL) == -signal.SIGKILL
+    if number == LONG:  # then the leases of the killed one are waited for
+        assert site.stop_after(number // 2, signal.SIGKILL) == -signal.SIGKILL
     left = number - len(site.called)
     report = site.run()
     assert (report["failed"], report["not_done"]) == (0, 0)
@@ -133,9 +134,9 @@ def test_a_warming_that_is_stopped_and_killed(tmp_path: Path, server: Server, nu
     # Paid twice is only what a killed process had asked for and could not store.
     twice = {text for text, times in site.called.items() if times > 1}
     assert set(site.called) == set(site.texts)
-    assert len(twice) <= AT_ONCE
+    assert len(twice) <= (AT_ONCE if number == LONG else 0)
     assert max(site.called.values()) <= 2
     once = sum(RATE * len(text) for text in site.called)
     paid = sum(RATE * len(heard.json()["input"]) for heard in server.heard)
     assert quote["cost"] == once
-    assert number < LONG or abs(paid - quote["cost"]) <= 0.01 * quote["cost"]
+    assert abs(paid - quote["cost"]) <= 0.01 * quote["cost"]

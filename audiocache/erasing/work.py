@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,13 @@ from django.db import connections
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import DISTRIBUTED, MEMORY, PERSISTENT
-from audiocache.erasing import scrubbing
+from audiocache.erasing import clip_files, scrubbing
 from audiocache.erasing.report import DONE, KEPT, OTHERS, PENDING, Report, Step
 from audiocache.erasing.subject import Subject, forget_refused, refused_of
 from audiocache.finding import entries, ready
 from audiocache.legacy.adoption import names_aside
 from audiocache.rung import Rung
+from audiocache.tiers.persistent import PersistentTier
 
 SCRUB: Final = "manage.py audiocache scrub"
 _BY_ITSELF: Final = "does not answer; it is told when it does, before it is believed"
@@ -28,9 +29,11 @@ def erase(cache: MultiTierAudioCache, subject: Subject) -> Report:
     has_table = _table_answers(cache)
     number = entries().filter(subject.rows).count() if has_table else 0
     refused = refused_of(subject) if has_table else []
+    names = clip_files.names_of(subject) if has_table else set()
     removed = subject.discard(cache)
     steps = [*_tiers(cache, subject)]
     if has_table:
+        steps.extend(_clips(cache, names))
         steps.append(_quarantine(forget_refused(refused)))
         steps.extend(_files())
     return Report(number, removed, [*steps, *_elsewhere(cache)])
@@ -59,6 +62,13 @@ def _asked(rung: Rung, subject: Subject) -> bool:
 
 def _silent(name: str, *, remembered: bool) -> Step:
     return Step(name, PENDING, _BY_ITSELF if remembered else _AGAIN)
+
+
+def _clips(cache: MultiTierAudioCache, names: Collection[str]) -> Iterator[Step]:
+    """Where a sound was ever too large for its row."""
+    tier = cache.tiers[PERSISTENT]
+    if isinstance(tier, PersistentTier) and (names or tier.clips.has_homes):
+        yield clip_files.deleted(tier.clips, names)
 
 
 def _quarantine(number: int) -> Step:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from audiocache.content_types import extension
 from audiocache.database import in_memory
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import TierError, TierUnavailable
+from audiocache.tiers.sql.batches import batches
 from audiocache.workers import Workers
 
 FOLDER: Final = "clips"
@@ -89,6 +90,25 @@ class ClipFiles:
             except FileNotFoundError:
                 return None
 
+    def sound(self, name: str, size: int) -> bytes | None:
+        """See `read`; None: it is lost. Raises FileTrouble when nobody can tell."""
+        if (sound := self.read(name, size)) is None:
+            self._look_for_home(name)
+        return sound
+
+    def lacks(self, name: str) -> bool:
+        """Is this file lost? Raises FileTrouble when nobody can tell."""
+        home_of(name)
+        with self._trouble() as storage:
+            there = bool(storage.exists(name))
+        if not there:
+            self._look_for_home(name)
+        return not there
+
+    def _look_for_home(self, name: str) -> None:
+        if not self.has(home_of(name)):
+            raise FileTrouble("its file lies in another storage")
+
     def mark(self, home: str) -> None:
         """Let the home be known by the storage."""
         with self._trouble() as storage:
@@ -116,6 +136,23 @@ class ClipFiles:
                     storage.delete(name)
         except FileTrouble:
             return  # the circuit has said it
+
+    def finish(self) -> None:
+        """Wait for the deletions that were begun."""
+        self._workers.finish()
+
+    def without_row(
+        self, home: str, named: Callable[[list[str]], Collection[str]], until: float
+    ) -> Iterator[list[str]]:
+        """Files in a home, written by `until` (seconds since the epoch), that no row names.
+
+        `named`: the files that the rows of these keys have.
+        """
+        for portion in self.listed(home):
+            for names in batches(portion):
+                known = named(list(map(key_of, names)))
+                lost = (name for name in names if name not in known)
+                yield [name for name in lost if self.written(name) <= until]
 
     def listed(self, home: str) -> Iterator[list[str]]:
         """The names of the files in a home, a portion each time."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db import connections
 
@@ -21,9 +25,10 @@ from audiocache.conf import CacheConfig
 from audiocache.entries import Recording
 from audiocache.erasing.scrubbing import CannotScrub, scrub
 from audiocache.keys import clip_of
-from audiocache.models import RefusedClip
+from audiocache.models import AudioCacheEntry, RefusedClip
 from audiocache.pulse import pulse
 from audiocache.refused import Refusal, RefusedTable, row_of
+from audiocache.workers import finish_all
 from project.servers import start_redis
 from project.servers.redis import RedisServer
 from tests.audiocache.conftest import ON_POSTGRESQL, ON_SQLITE
@@ -31,6 +36,8 @@ from tests.factories import NOW
 
 TAG = "subject:Ottoline Fernsby"
 NEIGHBOUR = b"RIFF of somebody else"
+FULL = 8
+"""Rows that the table may have, where some are to be evicted."""
 
 ALIASES = [
     pytest.param("audiocache", marks=ON_SQLITE),
@@ -69,6 +76,13 @@ def cache(settings: Any, alias: str, server: RedisServer) -> MultiTierAudioCache
     return use(settings, PERSISTENT_DATABASE=alias, REDIS_URL=server.url)
 
 
+def again(settings: Any, **given: Any) -> MultiTierAudioCache:
+    """As another process would have it."""
+    if (before := replace_audio_cache(None)) is not None:
+        before.close()
+    return use(settings, **given)
+
+
 def run(*words: str) -> str:
     out = io.StringIO()
     call_command("audiocache", *words, stdout=out, stderr=out)
@@ -90,6 +104,13 @@ class Subject:
         cache.put(self.texts[2], self.sounds[3], tags=[TAG])
         cache.remove(self.texts[2])
         refuse(cache.config, self.texts[0], self.sounds[4])
+
+    def evict_one(self, cache: MultiTierAudioCache) -> None:
+        """Stored, and gone from the table to make room."""
+        key = cache.put(self.texts[3], self.sounds[5], tags=[TAG])
+        AudioCacheEntry.objects.filter(key=key).update(used=0)
+        cache.put_many([(f"filler {number}", NEIGHBOUR) for number in range(FULL)])
+        assert not AudioCacheEntry.objects.filter(key=key).exists()
 
     def found_in(self, files: dict[str, bytes]) -> set[str]:
         """What can be read in files, and where."""
@@ -148,6 +169,132 @@ def test_after_remove_by_tag_no_file_has_text_or_sound(
     assert subject.found_in(files) == set()
     assert not RefusedClip.objects.exists()
     assert cache.get("somebody else") == NEIGHBOUR
+
+
+class Undeletable(FileSystemStorage):
+    """A bucket whose key may write and not delete."""
+
+    def delete(self, name: str) -> None:
+        raise PermissionError("denied")
+
+
+def use_storages(settings: Any, folder: Path) -> None:
+    options = {"OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = settings.STORAGES | {
+        "clips": {"BACKEND": "django.core.files.storage.FileSystemStorage"} | options,
+        "undeletable": {"BACKEND": f"{__name__}.Undeletable"} | options,
+        "elsewhere": {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+        | {"OPTIONS": {"location": str(folder / "other")}},
+    }
+
+
+def storage_files(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in found}
+
+
+def home(alias: str, storage: str, folder: Path) -> Path:
+    """Where the table has its clips."""
+    root = folder if storage else Path(str(connections[alias].settings_dict["NAME"])).parent
+    return root / Path(AudioCacheEntry.objects.exclude(storage_name="")[0].storage_name).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("alias", "storage"),
+    [
+        pytest.param("audiocache", "", marks=ON_SQLITE, id="beside"),
+        pytest.param("audiocache", "clips", marks=ON_SQLITE, id="alias"),
+        pytest.param("audiocache_pg", "clips", marks=ON_POSTGRESQL, id="pg-alias"),
+    ],
+)
+def test_after_remove_by_tag_no_file_of_a_storage_has_its_sound(
+    settings: Any, alias: str, storage: str, server: RedisServer, tmp_path: Path
+) -> None:
+    """Must show 8, with clips in files; evicted, replaced and removed ones, too."""
+    cache = use(
+        settings, PERSISTENT_DATABASE=alias, REDIS_URL=server.url, INLINE_MAX_KB=1,
+        STORAGE=storage, PERSISTENT_MAX_SIZE=FULL,
+    )  # fmt: skip
+    use_storages(settings, tmp_path)
+    subject = Subject()
+    subject.evict_one(cache)
+    subject.speak(cache)
+    cache.put("somebody else", NEIGHBOUR * 200)
+    finish_all()  # deletions that are begun
+    folder = home(alias, storage, tmp_path)
+    before = subject.found_in(storage_files(folder))
+    assert len(before) == 2, "what is looked for can be seen"
+    report = json.loads(run("remove", "--tag", TAG, "--yes", "--json"))
+    [step] = [step for step in report["steps"] if step["place"] == "clips in a storage"]
+    assert (step["state"], step["told"][:10]) == ("erased", "2 deleted,")
+    if alias == "audiocache_pg":
+        run("scrub", "--yes")
+    files = storage_files(folder) | database_files(alias) | dump(server)
+    assert subject.found_in(files) == set()
+    assert cache.get("somebody else") == NEIGHBOUR * 200
+    assert any(NEIGHBOUR in raw for raw in storage_files(folder).values())
+
+
+@ON_SQLITE
+def test_an_export_keeps_what_it_has_and_a_later_one_has_nothing(
+    settings: Any, tmp_path: Path
+) -> None:
+    cache = use(settings, PERSISTENT_DATABASE="audiocache")
+    subject, earlier, later = Subject(), tmp_path / "earlier.tar", tmp_path / "later.tar"
+    subject.speak(cache)
+    cache.put("somebody else", NEIGHBOUR)
+    run("export", str(earlier))
+    report = json.loads(run("remove", "--tag", TAG, "--yes", "--json"))
+    run("export", str(later))
+    files = {path.name: path.read_bytes() for path in (earlier, later)}
+    assert subject.found_in(files) == {"earlier.tar"}
+    assert NEIGHBOUR in files["later.tar"]
+    states = {step["place"]: (step["state"], step["told"]) for step in report["steps"]}
+    assert states["backups, exports, browsers"] == ("not ours", "copies that left the cache")
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"STORAGE": "undeletable"}, "PermissionError|in trouble|not to be deleted"),
+        ({"STORAGE": "elsewhere"}, "in another storage than CACHE_STORAGE"),
+    ],
+)
+def test_files_that_could_not_be_deleted_are_pending_by_name(
+    settings: Any, tmp_path: Path, given: dict[str, str], why: str
+) -> None:
+    use_storages(settings, tmp_path)
+    base: dict[str, Any] = {"PERSISTENT_DATABASE": "audiocache", "INLINE_MAX_KB": 1}
+    use(settings, **base, STORAGE="clips").put("one", NEIGHBOUR * 200, tags=["t"])
+    name = AudioCacheEntry.objects.get().storage_name
+    again(settings, **base, **given)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Not all of it is erased yet"):
+        call_command("audiocache", "remove", "--tag", "t", "--yes", stdout=out)
+    told = next(line for line in out.getvalue().splitlines() if "clips in a storage" in line)
+    assert told.startswith("pending: ")
+    assert re.search(why, told)
+    assert name in told
+    assert "type: manage.py audiocache cleanup" in out.getvalue()
+
+
+@ON_SQLITE
+def test_a_file_whose_row_went_before_is_pending_until_it_is_old_enough(
+    settings: Any, tmp_path: Path
+) -> None:
+    use_storages(settings, tmp_path)
+    cache = use(settings, PERSISTENT_DATABASE="audiocache", INLINE_MAX_KB=1, STORAGE="clips")
+    cache.put("one", NEIGHBOUR * 200, tags=["t"])
+    AudioCacheEntry.objects.all().delete()  # as by a process that was killed before the file went
+    [lost] = [name for name in storage_files(tmp_path) if "-" in Path(name).name]
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="Not all of it is erased yet"):
+        call_command("audiocache", "remove", "--tag", "t", "--yes", stdout=out)
+    assert "younger than an hour" in out.getvalue()
+    os.utime(lost, (time.time() - 3700,) * 2)
+    assert "erased: clips in a storage" in run("remove", "--tag", "t", "--yes")
+    assert not Path(lost).exists()
 
 
 def test_the_report_says_what_was_done_and_what_others_have_to_do(

@@ -17,7 +17,7 @@ from audiocache.conf import PERSISTENT
 from audiocache.entries import AudioEntry
 from audiocache.legacy.target import Limits
 from audiocache.rows import AUDIO, READ, SCHEMA_VERSION, entry_in
-from audiocache.tiers.clip_files import ClipFiles, FileTrouble, home_of, key_of, new_home
+from audiocache.tiers.clip_files import ClipFiles, FileTrouble, new_home
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.batches import batches
 from audiocache.tiers.sql.connection import OwnConnection
@@ -71,7 +71,7 @@ class SqlClips:
     ) -> None:
         self._counts = counts
         self._database = database
-        self._files = files
+        self.files = files
         self._sql = sql
         self._log = LogStatements(sql.mark)
         self._home = ""
@@ -104,10 +104,7 @@ class SqlClips:
 
     def sound(self, name: str, size: int) -> bytes | None:
         """From its file; None: that is lost. Raises FileTrouble when nobody can tell."""
-        sound = self._files.read(name, size)
-        if sound is None and not self._files.has(home_of(name)):
-            raise FileTrouble("its file lies in another storage")
-        return sound
+        return self.files.sound(name, size)
 
     @contextmanager
     def filed(self, entries: Sequence[AudioEntry]) -> Iterator[Filed]:
@@ -125,7 +122,7 @@ class SqlClips:
 
     def sweep(self, older_than: float = SPARED_SECONDS) -> int:
         """Delete the files in this table's homes that have no row; how many."""
-        if not self._files.exists:
+        if not self.files.exists:
             return 0
         try:
             return sum(self._sweep(home, older_than) for home in self._homes())
@@ -133,24 +130,37 @@ class SqlClips:
             return 0  # it has been logged; the next clean-up tries again
 
     def _sweep(self, home: str, older_than: float) -> int:
-        deleted, until = 0, time.time() - older_than
-        for portion in self._files.listed(home):
-            for names in batches(portion):
-                known = set(self._names(list(map(key_of, names))).values())
-                lost = [name for name in names if name not in known]
-                old = [name for name in lost if self._files.written(name) <= until]
-                self._files.drop(old)
-                deleted += len(old)
+        deleted = 0
+        for names in self._without_row(home, older_than):
+            self.files.drop(names)
+            deleted += len(names)
         return deleted
+
+    def without_row(self, older_than: float = 0.0) -> Iterator[str]:
+        """The files of this table's homes that no row names. Raises TierError."""
+        for home in self._homes():
+            for names in self._without_row(home, older_than):
+                yield from names
+
+    def _without_row(self, home: str, older_than: float) -> Iterator[list[str]]:
+        return self.files.without_row(
+            home, lambda keys: set(self._names(keys).values()), time.time() - older_than
+        )
 
     def _saved(self, entries: Iterable[AudioEntry]) -> Iterator[tuple[str, str]]:
         """Keys and names; in trouble, a sound stays in its row: it is paid for."""
         for entry in entries:
-            if self._files.takes(entry):
+            if self.files.takes(entry):
                 try:
-                    yield entry.key, self._files.save(self._home or self._find_home(), entry)
+                    yield entry.key, self.files.save(self._home or self._find_home(), entry)
                 except FileTrouble:
                     return
+
+    @property
+    def has_homes(self) -> bool:
+        """Has a sound of this table ever been put into a storage that may still have it?"""
+        homes = self._database.query(self._log.states, [f"{HOME}%"])
+        return bool(homes) and self.files.exists
 
     def _find_home(self) -> str:
         """One that this table and this storage know; else a new one."""
@@ -161,12 +171,12 @@ class SqlClips:
         """Those of this table in this storage."""
         for name, _ in self._database.query(self._log.states, [f"{HOME}%"]):
             home = name.removeprefix(HOME)
-            if self._files.has(home):
+            if self.files.has(home):
                 yield home
 
     def _new_home(self) -> str:
         home = new_home()
-        self._files.mark(home)
+        self.files.mark(home)
         self._database.run(self._log.new_state, [f"{HOME}{home}", ""])
         return home
 

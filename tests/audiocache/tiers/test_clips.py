@@ -76,7 +76,7 @@ def rows(tier: PersistentTier) -> Any:
 
 def files(folder: Path, tier: PersistentTier) -> set[str]:
     """The clips there, once all that was begun is done."""
-    tier.clips._files._workers.finish()
+    tier.clips.files.finish()
     found = (path for path in folder.rglob("*") if path.is_file() and path.name != MARK)
     return {str(path.relative_to(folder)) for path in found}
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Final
-
-from django.utils.module_loading import import_string
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.charges import CAUSES, PaidCall
 from audiocache.metrics.publishing import publisher, writing
+from tts import budget
 from tts.attempts import Attempt
 from tts.metrics.families import (
     BILLED,
@@ -63,8 +61,7 @@ def _look(cache: MultiTierAudioCache) -> None:
 
 
 def _look_at_budget(_: MultiTierAudioCache) -> None:
-    limits = import_string("tts.budget.state")() if find_spec("tts.budget") else []
-    ratio = max((limit.ratio for limit in limits), default=0.0)
+    ratio = max((limit.ratio for limit in budget.state()), default=0.0)
     with writing:
         BUDGET.set(ratio)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
+from pytest_django import Settings
 
 from audiocache import get_audio_cache
+from audiocache.builder import replace_audio_cache
 from audiocache.charges import Bought, PaidCall, Spending, Sums, new_call
+from audiocache.clock import now_ms
 from audiocache.ledger import Ledger
+from audiocache.pulse import pulse
 from audiocache.testing import override_speech
 from tests.audiocache.conftest import database_mark
 from tts import get_tts_service
@@ -85,6 +90,30 @@ def test_money_is_what_the_ledger_wrote() -> None:
     after = [new - old for new, old in zip(now(), before, strict=True)]
     assert after == pytest.approx([0.0033, 220, 1])
     assert ledger.spending(5_000) == Spending(Sums(220, 3300), Sums(220, 3300))
+
+
+@pytest.fixture
+def built(settings: Settings) -> Iterator[None]:
+    """The process's cache is there: a scrape builds none."""
+    settings.AUDIOCACHE = {"PERSISTENT_DATABASE": "audiocache"}
+    cache = get_audio_cache()
+    yield
+    replace_audio_cache(None)
+    cache.close()
+    pulse.stop()
+
+
+@database_mark("audiocache")
+@pytest.mark.usefixtures("fresh", "built")
+def test_the_ratio_is_that_of_the_budget_of_which_most_is_spent(settings: Settings) -> None:
+    settings.TTS = {"PROVIDER": "tone"}
+    assert value("tts_budget_used_ratio") == 0
+    settings.TTS |= {"BUDGET_DAILY_CHARACTERS": 400, "BUDGET_MONTHLY": 1.0}
+    assert value("tts_budget_used_ratio") == 0
+    Ledger("audiocache").begin(paid(now_ms()))  # 100 characters, 0.0015 USD
+    assert value("tts_budget_used_ratio") == 0.25
+    settings.TTS |= {"BUDGET_MONTHLY": 0.002}
+    assert value("tts_budget_used_ratio") == 0.75
 
 
 @pytest.mark.usefixtures("fresh")

@@ -7,7 +7,7 @@ from typing import Final
 
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding
-from audiocache.doctor.storing import Sound, sounds
+from audiocache.doctor.storing import Sound, audio_of, sounds
 from tts.containers import WALKERS, BadContainer
 from tts.decoding import FORMATS, can_decode, decode
 
@@ -17,7 +17,7 @@ SHOWN: Final = 10
 
 def decoding(case: Case) -> Iterator[Finding]:
     """Of a sample; deep: of all. With the extra `audio` they are decoded, else walked."""
-    broken = [sound.key for sound in sounds(case) if sound.provider and not decodes(sound)]
+    broken = [sound.key for sound in sounds(case) if sound.provider and _is_broken(case, sound)]
     if broken:
         words = " ".join(f"--key {key}" for key in broken[:SHOWN])
         yield Finding(
@@ -28,15 +28,20 @@ def decoding(case: Case) -> Iterator[Finding]:
         )
 
 
-def decodes(sound: Sound) -> bool:
+def _is_broken(case: Case, sound: Sound) -> bool:
+    audio = audio_of(case, sound)
+    return audio is not None and not decodes(audio, sound.content_type)
+
+
+def decodes(audio: bytes, content_type: str) -> bool:
     """Is it whole? What has no container that is known here cannot be told."""
-    walk, audio = WALKERS.get(sound.content_type), bytes(sound.audio)
+    walk = WALKERS.get(content_type)
     if walk is None:
         return True
     try:
         walked = walk(audio)
-        if sound.content_type in FORMATS and can_decode():
-            decode(audio, walked.pieces, sound.content_type)
+        if content_type in FORMATS and can_decode():
+            decode(audio, walked.pieces, content_type)
     except BadContainer:
         return False
     return True

@@ -13,6 +13,7 @@ from audiocache.clock import Clock, now_ms
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
 from audiocache.database import SQLITE, in_memory, is_own_file
 from audiocache.doctor.sight import Sight, sight_of
+from audiocache.tiers.clip_files import ClipFiles
 from audiocache.tiers.redis_connection import RedisConnection, connect
 
 
@@ -58,6 +59,11 @@ class Case:
     def sight(self) -> Sight:
         """The database, open for looking. Raises what its driver raises."""
         return sight_of(self.alias, self.path)
+
+    @cached_property
+    def files(self) -> ClipFiles:
+        """Of clips that do not lie in their rows."""
+        return ClipFiles(self.alias, self.config.storage or "")
 
     @cached_property
     def redis(self) -> RedisConnection:

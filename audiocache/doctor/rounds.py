@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import CacheConfig
-from audiocache.doctor import coordination, settings, space, storing, structure
+from audiocache.doctor import coordination, files, settings, space, storing, structure
 from audiocache.doctor import redis as redis_room
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding
@@ -31,6 +31,7 @@ OF_DATABASE: Final[dict[str, Examine]] = {
     "totals": storing.totals,
     "tags": storing.tags,
     "checksums": storing.checksums,
+    "files": files.files,
     "expired": storing.expired,
     "texts": storing.texts,
     "disk": space.disk,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding, mend
+from audiocache.doctor.sampling import looked_at
 from audiocache.rows import SCHEMA_VERSION, checksum
+from audiocache.tiers.clip_files import FileTrouble
 
-SAMPLE: Final = 20
-"""Entries whose sound is looked at where it is not all."""
-BATCH: Final = 50
-"""Sounds held at once."""
 DAY_MS: Final = 86_400_000
 LEFT_OVER: Final = 20
 """Entries a day past their time that are nobody's fault: a put takes as many away."""
@@ -28,10 +26,12 @@ ORPHANS: Final = """
     SELECT id FROM audiocache_tag
     WHERE NOT EXISTS (SELECT 1 FROM audiocache_entry WHERE key = audiocache_tag.key)
 """
-_SOUNDS: Final = """
-    SELECT id, key, provider, content_type, checksum, audio FROM audiocache_entry
-    WHERE id > ? AND audio IS NOT NULL AND schema_version <= ? ORDER BY id LIMIT ?
-"""
+_SOUNDS: Final = f"""
+    SELECT id, key, provider, content_type, checksum, audio, storage_name, CAST(size AS BIGINT)
+    FROM audiocache_entry
+    WHERE id > ? AND (audio IS NOT NULL OR storage_name <> '')
+        AND schema_version <= {SCHEMA_VERSION} ORDER BY id LIMIT ?
+"""  # noqa: S608 - a number
 
 
 class Sound(NamedTuple):
@@ -43,7 +43,9 @@ class Sound(NamedTuple):
     content_type: str
     checksum: int
     audio: Any
-    """Bytes, or what the driver gives for them."""
+    """Bytes, or what the driver gives for them; None: they lie in a file."""
+    storage_name: str
+    size: int
 
 
 def totals(case: Case) -> Iterator[Finding]:
@@ -86,8 +88,9 @@ def checksums(case: Case) -> Iterator[Finding]:
     """Of a sample; deep: of all."""
     looked = damaged = 0
     for sound in sounds(case):
-        looked += 1
-        damaged += checksum(bytes(sound.audio)) != sound.checksum
+        if (audio := audio_of(case, sound)) is not None:
+            looked += 1
+            damaged += checksum(audio) != sound.checksum
     if damaged:
         yield Finding(
             "checksums",
@@ -97,30 +100,18 @@ def checksums(case: Case) -> Iterator[Finding]:
         )
 
 
+def audio_of(case: Case, sound: Sound) -> bytes | None:
+    """Its bytes; None: its file is not to be had, which `files` finds."""
+    if sound.audio is not None:
+        return bytes(sound.audio)
+    with suppress(FileTrouble):
+        return case.files.sound(sound.storage_name, sound.size)
+    return None
+
+
 def sounds(case: Case) -> Iterator[Sound]:
-    """Of all entries in batches, or of SAMPLE at most."""
-    if not case.deep:
-        yield from _sample(case)
-        return
-    last = 0
-    while found := _behind(case, last, BATCH):
-        yield from found
-        last = found[-1].id
-
-
-def _sample(case: Case) -> Iterator[Sound]:
-    """From all over the table, each once."""
-    last = case.sight.value("SELECT MAX(id) FROM audiocache_entry") or 0
-    first = case.sight.value("SELECT MIN(id) FROM audiocache_entry") or 0
-    places = range(first, last + 1) if last else range(0)
-    found: dict[int, Sound] = {}
-    for place in random.sample(places, min(SAMPLE, len(places))):
-        found |= {sound.id: sound for sound in _behind(case, place - 1, 1)}
-    yield from found.values()
-
-
-def _behind(case: Case, last: int, number: int) -> list[Sound]:
-    return list(map(Sound._make, case.sight.rows(_SOUNDS, [last, SCHEMA_VERSION, number])))
+    """Of all entries in batches, or of a sample."""
+    yield from map(Sound._make, looked_at(case, _SOUNDS))
 
 
 def expired(case: Case) -> Iterator[Finding]:

@@ -46,6 +46,7 @@ ALIASES = [
     pytest.param("audiocache_pg", marks=ON_POSTGRESQL),
 ]
 DAY_MS = 86_400_000
+FOLDER = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +63,13 @@ def alias(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def site(settings: Any, server: RedisServer, alias: str) -> Iterator[Site]:
-    made = Site(settings, server, alias)
+def site(settings: Any, server: RedisServer, alias: str, tmp_path: Path) -> Iterator[Site]:
+    settings.STORAGES = settings.STORAGES | {
+        "clips": FOLDER | {"OPTIONS": {"location": str(tmp_path)}},
+        "elsewhere": FOLDER | {"OPTIONS": {"location": str(tmp_path / "other")}},
+    }
+    settings.SILENCED_SYSTEM_CHECKS = ["audiocache.W021"]  # the folder's host is the only one
+    made = Site(settings, server, alias, tmp_path)
     made.use()
     yield made
     end()
@@ -78,7 +84,8 @@ def end() -> None:
 class Site:
     """An installation with some clips, in which a test plants a fault."""
 
-    def __init__(self, settings: Any, server: RedisServer, alias: str) -> None:
+    def __init__(self, settings: Any, server: RedisServer, alias: str, folder: Path) -> None:
+        self.folder = folder
         self.settings, self.server, self.alias = settings, server, alias
         self.vendor = connections[alias].vendor
         self.prefix = f"test-{uuid4().hex[:12]}"
@@ -175,6 +182,40 @@ def patient_again(site: Site) -> None:
 
 def damage(site: Site) -> None:
     AudioCacheEntry.objects.filter(text="phrase 1").update(audio=b"RIFF and nothing else")
+
+
+def in_files(site: Site) -> list[Path]:
+    """Long clips, in a storage; where they lie."""
+    site.use(INLINE_MAX_KB=1, STORAGE="clips")
+    phrases = [(f"long {number}", b"RIFF" + bytes([number]) * 5000) for number in range(3)]
+    get_audio_cache().put_many(phrases)
+    end()
+    names = AudioCacheEntry.objects.filter(text__startswith="long").order_by("text")
+    return [site.folder / name for name in names.values_list("storage_name", flat=True)]
+
+
+def file_gone(site: Site) -> None:
+    in_files(site)[1].unlink()
+
+
+def file_damaged(site: Site) -> None:
+    in_files(site)[1].write_bytes(b"RIFF and nothing else")
+
+
+def file_without_row(site: Site) -> None:
+    """One that is old, and one whose row may be on its way."""
+    path = in_files(site)[1]
+    [old, young] = [
+        path.with_name(path.name.replace(path.name[:4], word)) for word in ("abcd", "0123")
+    ]
+    for one in (old, young):
+        one.write_bytes(b"RIFF")
+    os.utime(old, (now_ms() / 1000 - 3700,) * 2)
+
+
+def other_storage(site: Site) -> None:
+    in_files(site)
+    site.use(INLINE_MAX_KB=1, STORAGE="elsewhere")
 
 
 def broken_clip(site: Site) -> None:
@@ -299,6 +340,12 @@ OF_EACH = [
     Fault("totals", lambda _: Total.objects.update(entries=7)),
     Fault("tags", lambda _: Tag.objects.create(tag="gone", key="0" * 64)),
     Fault("checksums", damage),
+    Fault("checksums", file_damaged),
+    Fault("files.missing", file_gone),
+    Fault("files.orphaned", file_without_row),
+    Fault(
+        "files.unreachable", other_storage, lambda site: site.use(INLINE_MAX_KB=1, STORAGE="clips")
+    ),
     Fault("texts", using(STORE_TEXT=False)),
     Fault("leases", stuck),
     Fault("removals", gap),
@@ -362,6 +409,14 @@ def test_it_writes_nothing(site: Site) -> None:
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("alias", ["audiocache"])
+def test_without_deep_no_file_of_a_storage_is_listed(site: Site) -> None:
+    file_without_row(site)
+    assert "files.orphaned" in doctor("--deep")
+    assert "files.orphaned" not in doctor()
+
+
+@ON_SQLITE
 def test_a_file_that_is_no_database_is_named(
     settings: Any, tmp_path: Path, own_aliases: None, unblocked: None
 ) -> None:
@@ -416,7 +471,8 @@ def test_clocks_that_differ_are_told(site: Site) -> None:
 def test_without_deep_no_more_rows_are_read_for_more_entries(site: Site) -> None:
     """By the sounds: what is looked at of them is a sample."""
     from audiocache.doctor.case import Case
-    from audiocache.doctor.storing import SAMPLE, sounds
+    from audiocache.doctor.sampling import SAMPLE
+    from audiocache.doctor.storing import sounds
 
     for number in range(SAMPLE * 2):
         row(f"phrase {number}")

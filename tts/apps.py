@@ -24,6 +24,8 @@ class TTSAppConfig(AppConfig):
         from tts.service import reset_on_change
 
         doctor.register("decoding", "tts.doctor.decoding")
+        doctor.register("prices", "tts.money_doctor.prices")
+        doctor.register("budget", "tts.money_doctor.budget")
         retirement.register("tts", "tts.retired.dates")
         warmers.register("tts", "tts.warming.warm_stored_phrases")
         figures.register("money", "tts.management.money.figures")

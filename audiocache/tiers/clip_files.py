@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -164,9 +165,12 @@ class ClipFiles:
             yield [name for file in files if key_of(name := f"{home}/{part}/{file}")]
 
     def written(self, name: str) -> float:
-        """When, in seconds since the epoch."""
+        """When, in seconds since the epoch; NaN, which is before nothing: it has gone."""
         with self._trouble() as storage:
-            return float(storage.get_modified_time(name).timestamp())
+            try:
+                return float(storage.get_modified_time(name).timestamp())
+            except FileNotFoundError:
+                return math.nan
 
     @property
     def _folder(self) -> Path | None:

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,11 +179,22 @@ class Undeletable(FileSystemStorage):
         raise PermissionError("denied")
 
 
+class Slow(FileSystemStorage):
+    """A bucket that takes its time to delete."""
+
+    may = threading.Event()
+
+    def delete(self, name: str) -> None:
+        assert self.may.wait(20)
+        super().delete(name)
+
+
 def use_storages(settings: Any, folder: Path) -> None:
     options = {"OPTIONS": {"location": str(folder)}}
     settings.STORAGES = settings.STORAGES | {
         "clips": {"BACKEND": "django.core.files.storage.FileSystemStorage"} | options,
         "undeletable": {"BACKEND": f"{__name__}.Undeletable"} | options,
+        "slow": {"BACKEND": f"{__name__}.Slow"} | options,
         "elsewhere": {"BACKEND": "django.core.files.storage.FileSystemStorage"}
         | {"OPTIONS": {"location": str(folder / "other")}},
     }
@@ -277,6 +289,22 @@ def test_files_that_could_not_be_deleted_are_pending_by_name(
     assert re.search(why, told)
     assert name in told
     assert "type: manage.py audiocache cleanup" in out.getvalue()
+
+
+@ON_SQLITE
+def test_the_report_waits_for_files_that_are_deleted_on_a_thread(
+    settings: Any, tmp_path: Path
+) -> None:
+    use_storages(settings, tmp_path)
+    cache = use(settings, PERSISTENT_DATABASE="audiocache", INLINE_MAX_KB=1, STORAGE="slow")
+    cache.put("one", NEIGHBOUR * 200, tags=["t"])
+    path = tmp_path / AudioCacheEntry.objects.get().storage_name
+    timer = threading.Timer(0.2, Slow.may.set)
+    timer.start()
+    said = run("remove", "--tag", "t", "--yes")
+    timer.join()
+    assert "erased: clips in a storage: 1 deleted" in said
+    assert not path.exists()
 
 
 @ON_SQLITE

@@ -6,6 +6,7 @@ in a storage, known to both: so a storage that is another's, or not mounted, cos
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -136,10 +137,10 @@ class SqlClips:
             deleted += len(names)
         return deleted
 
-    def without_row(self, older_than: float = 0.0) -> Iterator[str]:
-        """The files of this table's homes that no row names. Raises TierError."""
+    def without_row(self) -> Iterator[str]:
+        """The files of this table's homes that no row names, however young. Raises TierError."""
         for home in self._homes():
-            for names in self._without_row(home, older_than):
+            for names in self._without_row(home, -math.inf):
                 yield from names
 
     def _without_row(self, home: str, older_than: float) -> Iterator[list[str]]:

@@ -41,6 +41,14 @@ class Broken(FileSystemStorage):
         raise RuntimeError("away")
 
 
+class Vanishing(FileSystemStorage):
+    """One in which another process deletes what is looked at."""
+
+    def get_modified_time(self, name: str) -> Any:
+        self.delete(name)
+        return super().get_modified_time(name)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, settings: Any) -> Path:
     """Where the storage `clips` has its files; `broken` is the same one, out of order."""
@@ -48,6 +56,7 @@ def folder(tmp_path: Path, settings: Any) -> Path:
     settings.STORAGES = settings.STORAGES | {
         "clips": FOLDERS | options,
         "broken": {"BACKEND": f"{__name__}.Broken"} | options,
+        "vanishing": {"BACKEND": f"{__name__}.Vanishing"} | options,
         "elsewhere": FOLDERS | {"OPTIONS": {"location": str(tmp_path / "other")}},
     }
     return tmp_path
@@ -261,6 +270,20 @@ def test_clean_up_deletes_old_files_without_a_row_and_no_others(
     tier.cleanup()
     assert files(folder, tier) == {name, young, foreign, "mine.txt"}
     assert tier.get(LARGE.key) is not None
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_no_trouble(
+    new_clips: NewClips, folder: Path
+) -> None:
+    tier = new_clips("vanishing")
+    tier.put_many([LARGE])
+    [name] = named(tier)
+    lost = folder / name.replace(LARGE.key, "0" * 64)
+    lost.parent.mkdir(parents=True, exist_ok=True)
+    lost.write_bytes(b"x")
+    assert list(tier.clips.without_row()) == []
+    assert tier.put_many([LARGE._replace(created=NOW + 1)]) == {LARGE.key}
+    assert len(named(tier)) == 1, "the storage is used on"
 
 
 def test_a_lost_folder_is_begun_anew(tier: PersistentTier, folder: Path) -> None:

@@ -6,6 +6,7 @@ AudioCacheError
 └── TierError            a tier could not do its work; the cache goes on with the others
     ├── TierUnavailable  it cannot be reached, or is not ready
     ├── TierBusy         all its connections are in use; no sign of an outage
+    ├── Unwritable       it will never take this value
     └── CorruptEntry     a stored value failed its check
 """
 
@@ -38,6 +39,10 @@ class TierUnavailable(TierError):
 
 class TierBusy(TierError):
     """The tier's connection pool stayed full for the whole wait."""
+
+
+class Unwritable(TierError):
+    """The tier does not take this value, however often it is asked."""
 
 
 class CorruptEntry(TierError):

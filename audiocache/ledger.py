@@ -18,7 +18,7 @@ from audiocache.charges import UNLIMITED, Bought, Limits, PaidCall, Spending, pe
 from audiocache.circuit import Circuit
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import PERSISTENT, CacheConfig
-from audiocache.exceptions import TierBusy, TierError
+from audiocache.exceptions import TierBusy, TierError, Unwritable
 from audiocache.forks import renew_in_child
 from audiocache.ledger_book import Book
 from audiocache.pulse import pulse
@@ -135,8 +135,14 @@ class Ledger:
                 pulse.forget(self._beat)
 
     def _write(self, settled: Settled) -> bool:
+        """False: it is still to be written."""
         try:
             written = self._book.settle(*settled)
+        except Unwritable as error:
+            self._circuit.failed(error, "settle")
+            # Without its traceback, which says no more.
+            logger.error("a charge is lost, for it cannot be written: %s", error)  # noqa: TRY400
+            return True
         except TierError as error:
             self._circuit.failed(error, "settle")
             return False

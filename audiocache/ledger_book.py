@@ -24,6 +24,7 @@ from audiocache.charges import (
     Sums,
     periods,
 )
+from audiocache.exceptions import Unwritable
 from audiocache.stats import BUCKETS
 from audiocache.tiers.sql import dialect_for
 
@@ -105,6 +106,8 @@ class Book:
             # The first of a period meets no row whose limit would be looked at.
             fits = most == NO_LIMIT or all(map(int.__le__, more, most))
             rows = self._query(ledger_sql.SPEND, [name, *more, *most]) if fits else []
+            if not rows and most == NO_LIMIT:
+                raise Unwritable(f"the sum of this {period} would be larger than any column")
             if not rows:
                 raise OverLimit(period, self.spent(name))
             found.append(Sums(*rows[0]))

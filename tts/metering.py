@@ -6,6 +6,7 @@ What came as a success is billed, also what is refused as no sound; any other fa
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -26,9 +27,15 @@ from tts.prices import BYTES, CHARACTERS, LIST_PRICES, SECONDS, TOKENS, Price, P
 from tts.providers.base import Provider
 from tts.speech import SpeechRequest
 
+logger = logging.getLogger(__name__)
+
 CHARACTERS_A_SECOND: Final = 15
 CHARACTERS_A_TOKEN: Final = 4
 """Of English: for what is billed by neither characters nor bytes, before it is made."""
+MOST_TIMES: Final = 100
+"""A provider that bills so many times its own rule is in error."""
+SMALL: Final = 1_000
+"""So many units are believed of any text."""
 
 
 class Till:
@@ -117,13 +124,25 @@ class Meter:
 
     def _end(self, paid: Paid, started: float, error: Exception | None = None) -> None:
         latency = round((time.perf_counter() - started) * 1000)
-        recording = paid.recording or getattr(error, "recording", None)
+        recording = self._believed(paid.recording or getattr(error, "recording", None))
         ended = self._priced(paid, recording) if is_billed(error) else _free(paid.begun)
         ended = ended._replace(outcome=outcome_of(error), latency_ms=latency)
-        if paid.recording is not None and paid.recording.cost is None:
-            paid.recording = dataclasses.replace(paid.recording, cost=ended.cost)
+        if recording is not None and paid.recording is not None:
+            cost = ended.cost if recording.cost is None else recording.cost
+            paid.recording = dataclasses.replace(recording, cost=cost)
         if self._ledger is not None:
             self._ledger.settle(paid.begun, ended, self._bought(paid.recording, ended))
+
+    def _believed(self, recording: Recording | None) -> Recording | None:
+        """Without the units that it is billed by, where the text cannot cost so many."""
+        told = recording.billed_units if recording else None
+        if recording is None or told is None or 0 <= told <= self._most():
+            return recording
+        logger.warning("a count of billed units is not believed: %s", self._till.provider.name)
+        return dataclasses.replace(recording, billed_units=None)
+
+    def _most(self) -> int:
+        return max(SMALL, MOST_TIMES * self._till.provider.units(self._wanted.request))
 
     def _priced(self, paid: Paid, recording: Recording | None) -> PaidCall:
         begun, price = paid.begun, paid.price

@@ -25,6 +25,7 @@ from audiocache.charges import (
     Sums,
     new_call,
 )
+from audiocache.fields import LARGEST
 from audiocache.ledger import DAY_MS, Ledger
 from audiocache.models import Account, CallLatency, Charge, Purchase, Spent, State
 from audiocache.pulse import pulse
@@ -120,6 +121,15 @@ def test_what_is_settled_twice_counts_once(ledger: Ledger, alias: str) -> None:
         ledger.settle(call, ended(call))
     assert spent(alias)["2024-10"] == (10, 150)
     assert accounts(alias) == {("ok", ""): (1, 10, 150)}
+
+
+def test_a_sum_that_no_column_holds_stops_nobody(ledger: Ledger, alias: str) -> None:
+    for _ in range(2):
+        call = a_call()
+        ledger.begin(call)
+        ledger.settle(call, ended(call, characters=LARGEST // 2 + 1, cost=10))
+    assert spent(alias)["2024-10"] == (LARGEST // 2 + 1 + 10, 160)
+    assert ledger.owed == 0
 
 
 def test_a_call_stands_on_the_day_on_which_it_began(ledger: Ledger, alias: str) -> None:
@@ -291,6 +301,19 @@ class TestTrouble:
         assert ledger.owed == 0
         assert spent(alias)["2024-10"] == (10, 150)
         assert accounts(alias) == {("ok", ""): (1, 10, 150)}
+
+    @pytest.mark.parametrize("cost", [LARGEST, LARGEST + 1, 10**30])
+    def test_one_that_can_never_be_written_holds_up_no_other(
+        self, ledger: Ledger, alias: str, trouble: Any, cost: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first, absurd, last = a_call("s1"), a_call("s2"), a_call("s3")
+        for call in (first, ended(absurd, cost=cost), last):
+            ledger.settle(call, ended(call, cost=call.cost))
+        assert ledger.owed == 3
+        trouble()
+        ledger.pay()
+        assert (ledger.owed, spent(alias)["2024-10"]) == (0, (20, 300))
+        assert "a charge is lost, for it cannot be written" in caplog.text
 
     def test_the_pulse_pays_at_the_end(self, ledger: Ledger, alias: str, trouble: Any) -> None:
         begun = a_call()

@@ -165,6 +165,21 @@ def test_the_vendors_own_count_is_what_is_billed(day: Day) -> None:
     assert (line.units, line.characters, line.cost) == (7, 7, 560)
 
 
+@pytest.mark.parametrize("absurd", ["9" * 18, "9" * 14, "1001"])
+def test_a_count_that_no_text_can_cost_is_not_believed(
+    day: Day, absurd: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    day.elevenlabs.next.append(_billed_as(absurd))
+    assert day.say(GATE, by=day.other) == 800  # its rule
+    [charge] = Charge.objects.using(day.cache.config.persistent_database).values()
+    assert (charge["units"], charge["cost"], charge["estimated"]) == (10, 800, True)
+    row = AudioCacheEntry.objects.using(day.cache.config.persistent_database).get()
+    assert (row.cost, row.billed_units) == (800, None)
+    assert "is not believed: elevenlabs" in caplog.text
+    assert day.say(WELCOME, by=day.other) == 1200
+    assert accounts.summary().spent == 2000
+
+
 def test_a_stream_is_paid_for_as_well(day: Day) -> None:
     heard = day.first.stream_sync(SpeechRequest(WELCOME))
     assert b"".join(heard)

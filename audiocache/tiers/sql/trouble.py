@@ -17,7 +17,7 @@ from django.db import (
     ProgrammingError,
 )
 
-from audiocache.exceptions import TierBusy, TierError, TierUnavailable
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable, Unwritable
 
 OF_A_VALUE: Final = (OverflowError, UnicodeError, DataError, IntegrityError)
 """The driver or the database refuses what it was given; the next entry may be welcome."""
@@ -51,7 +51,9 @@ _NO_DATABASE: Final = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
 def trouble_of(error: Exception, *, reading: bool = False) -> TierError:
     """The error as the tier's. A lock that stops `reading` is on the table: an outage."""
     if is_of_a_value(error):
-        return TierError(_told(error))
+        # What there is no room for now may be written later.
+        later = reading or is_undecodable(error) or _code(error) in _FULL
+        return (TierError if later else Unwritable)(_told(error))
     if _is_locked(error) and not (reading and _code(error) in _LOCKED):
         return TierBusy(_told(error))
     outage = _is_outage(error) and (reading or _code(error) not in _READ_ONLY)

@@ -74,6 +74,9 @@ class BudgetSpent(TTSError):
 class ProviderError(TTSError):
     """The provider did not deliver. The message holds neither text nor key."""
 
+    billed_units: int | None = None
+    """As the headers of a success said that broke off; None: they did not say."""
+
     def __init__(
         self,
         message: str,

@@ -124,29 +124,29 @@ class Meter:
 
     def _end(self, paid: Paid, started: float, error: Exception | None = None) -> None:
         latency = round((time.perf_counter() - started) * 1000)
-        recording = self._believed(paid.recording or getattr(error, "recording", None))
-        ended = self._priced(paid, recording) if is_billed(error) else _free(paid.begun)
+        recording = paid.recording or getattr(error, "recording", None)
+        told = self._believed(_told(recording, error))
+        ended = self._priced(paid, recording, told) if is_billed(error) else _free(paid.begun)
         ended = ended._replace(outcome=outcome_of(error), latency_ms=latency)
-        if recording is not None and paid.recording is not None:
-            cost = ended.cost if recording.cost is None else recording.cost
-            paid.recording = dataclasses.replace(recording, cost=cost)
+        if paid.recording is not None:
+            cost = ended.cost if paid.recording.cost is None else paid.recording.cost
+            paid.recording = dataclasses.replace(paid.recording, cost=cost, billed_units=told)
         if self._ledger is not None:
             self._ledger.settle(paid.begun, ended, self._bought(paid.recording, ended))
 
-    def _believed(self, recording: Recording | None) -> Recording | None:
-        """Without the units that it is billed by, where the text cannot cost so many."""
-        told = recording.billed_units if recording else None
-        if recording is None or told is None or 0 <= told <= self._most():
-            return recording
+    def _believed(self, told: int | None) -> int | None:
+        """The units that were told; None where the text cannot cost so many."""
+        if told is None or 0 <= told <= self._most():
+            return told
         logger.warning("a count of billed units is not believed: %s", self._till.provider.name)
-        return dataclasses.replace(recording, billed_units=None)
+        return None
 
     def _most(self) -> int:
         return max(SMALL, MOST_TIMES * self._till.provider.units(self._wanted.request))
 
-    def _priced(self, paid: Paid, recording: Recording | None) -> PaidCall:
+    def _priced(self, paid: Paid, recording: Recording | None, told: int | None) -> PaidCall:
         begun, price = paid.begun, paid.price
-        units, guessed = self._units(begun, recording)
+        units, guessed = self._units(begun, recording, told)
         return begun._replace(
             units=units,
             characters=units if begun.unit == CHARACTERS else begun.characters,
@@ -154,10 +154,11 @@ class Meter:
             estimated=begun.estimated or (guessed and price is not None),
         )
 
-    def _units(self, begun: PaidCall, recording: Recording | None) -> tuple[int, bool]:
+    def _units(
+        self, begun: PaidCall, recording: Recording | None, told: int | None
+    ) -> tuple[int, bool]:
         """As the provider says, else as expected; is that a guess?"""
         if begun.unit == self._till.provider.price_unit:
-            told = recording.billed_units if recording else None
             return (begun.units, True) if told is None else (told, False)
         if begun.unit == SECONDS and recording and recording.duration_ms is not None:
             return math.ceil(recording.duration_ms / 1000), False
@@ -185,6 +186,12 @@ def is_billed(error: Exception | None) -> bool:
     status = error.status if isinstance(error, ProviderError) else None
     came = status is not None and 200 <= status < 300
     return error is None or came or isinstance(error, NotAudio)
+
+
+def _told(recording: Recording | None, error: Exception | None) -> int | None:
+    """Units as the provider says; of an answer without its end, by its headers."""
+    said: int | None = getattr(error, "billed_units", None)
+    return recording.billed_units if said is None and recording else said
 
 
 def _free(call: PaidCall) -> PaidCall:

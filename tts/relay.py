@@ -33,6 +33,7 @@ class Relay:
             if self._broadcast.rewind():
                 raise
             cut = ConnectionFailed(str(error), provider=error.provider, status=error.status)
+            cut.billed_units = error.billed_units
         raise cut
 
     def may_repeat(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from audiocache.charges import CAUSES
 from audiocache.conf import CacheConfig
 from audiocache.models import AudioCacheEntry, Charge
 from audiocache.pulse import pulse
+from tests.audiocache.test_flights import wait_until
 from tests.factories import FakeClock
 from tests.tts.databases import ALIASES
 from tests.tts.vendors import elevenlabs, openai
@@ -21,7 +23,13 @@ from tests.tts.vendors.server import Reply, Server
 from tts import accounts, retry
 from tts.accounts import Again
 from tts.conf import TTSConfig
-from tts.exceptions import NotAudio, ProviderDown
+from tts.exceptions import (
+    NotAudio,
+    ProviderDown,
+    ProviderError,
+    ProviderTimeout,
+    SpeechTimeout,
+)
 from tts.service import TTSService
 from tts.speech import SpeechRequest
 from tts.wishes import Wishes, speech_by
@@ -180,6 +188,30 @@ def test_a_count_that_no_text_can_cost_is_not_believed(
     assert accounts.summary().spent == 2000
 
 
+def test_an_answer_without_its_end_is_billed_as_its_head_says(day: Day) -> None:
+    day.elevenlabs.next += [_without_end("7", socket.SHUT_RDWR)] * 2
+    with pytest.raises(NotAudio, match="broke off"):
+        day.say(GATE, by=day.other)
+    hurried = day.service(
+        day.elevenlabs, PROVIDER="elevenlabs", API_KEY=elevenlabs.KEY, FORMAT="mp3", TIMEOUT=0.5
+    )
+    day.elevenlabs.next.append(_without_end("9", day.elevenlabs.closing))
+    with pytest.raises((ProviderTimeout, SpeechTimeout)):
+        day.say(LATE, by=hurried)
+    hurried.close()
+    wait_until(lambda: accounts.summary().begun == 0)
+    outcomes = {line.outcome: (line.calls, line.units, line.cost) for line in accounts.lines()}
+    assert outcomes == {"cut_answer": (2, 14, 1120), "provider_timeout": (1, 9, 720)}
+
+
+def test_a_stream_without_its_end_is_billed_as_its_head_says(day: Day) -> None:
+    day.elevenlabs.next.append(_without_end("7", socket.SHUT_RDWR))
+    heard = day.other.stream_sync(SpeechRequest(" ".join([LATE] * 20)))
+    with pytest.raises(ProviderError):
+        b"".join(heard)
+    assert [(line.units, line.cost) for line in accounts.lines()] == [(7, 560)]
+
+
 def test_a_stream_is_paid_for_as_well(day: Day) -> None:
     heard = day.first.stream_sync(SpeechRequest(WELCOME))
     assert b"".join(heard)
@@ -208,6 +240,24 @@ def test_what_was_not_to_be_stored_is_paid_for_again_because_of_that(day: Day) -
         speech_by(day.first, SpeechRequest(WELCOME), Wishes(no_store=True))
     assert accounts.paid_again() == [Again("cache_off", 1, 225)]
     assert {again.cause for again in accounts.paid_again()} <= set(CAUSES)
+
+
+def _without_end(units: str, end: Any) -> Any:
+    """Half of an answer; then the line is shut, or silent."""
+
+    def answer(line: Any, heard: Any) -> bool:
+        reply = elevenlabs._reply(heard)
+        headers = {**reply.headers, "character-cost": units}
+        line.sendall(
+            Reply(reply.status, reply.body, headers).head() + reply.body[: len(reply.body) // 2]
+        )
+        if end == socket.SHUT_RDWR:
+            line.shutdown(end)
+        else:
+            end.wait(20)
+        return False
+
+    return answer
 
 
 def _billed_as(units: str) -> Any:

@@ -79,7 +79,7 @@ class HttpProvider(Provider):
 
         if not config.cache_only:  # else there are no calls to have a key for
             self.check_access()
-        self._wire = Wire(self.name, config.proxy)
+        self._wire = Wire(self.name, config.proxy, self.billed_header)
 
     def check_access(self) -> None:
         """Raise SpeechNotConfigured when the key, or what stands for it, is not set."""

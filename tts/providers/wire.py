@@ -63,8 +63,11 @@ class _Session(requests.Session):
 class Wire:
     """Sends calls of one provider; a session for each thread."""
 
-    def __init__(self, provider: str, proxy: str | None = None) -> None:
+    def __init__(
+        self, provider: str, proxy: str | None = None, billed_header: str | None = None
+    ) -> None:
         self._provider = provider
+        self._billed_header = billed_header
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self.after_fork()
         renew_in_child(self)
@@ -109,9 +112,10 @@ class Wire:
             try:
                 return read(response, limit, take)
             except Unfit as error:
-                return NotAudio(str(error), provider=self._provider, status=response.status_code)
+                failure: ProviderError = NotAudio(str(error))
             except Broken as error:
-                return self._broken_off(response.status_code, error.body, deadline)
+                failure = _broken_off(error.body, deadline)
+            return self._as_success(failure, response)
 
     def _begin(self, call: HttpCall, deadline: Deadline) -> requests.Response:
         """The status and headers; the body is still to be read."""
@@ -148,14 +152,20 @@ class Wire:
             )
         return ConnectionFailed(reason or BROKE, provider=self._provider)
 
-    def _broken_off(self, status: int, body: bytes, deadline: Deadline) -> ProviderError:
-        if deadline.passed():
-            return ProviderTimeout("no whole answer came in time", provider=self._provider)
-        cut = CutAnswer(
-            "the answer broke off before its end", provider=self._provider, status=status
-        )
-        cut.recording = Recording(audio=body)
-        return cut
+    def _as_success(self, failure: ProviderError, response: requests.Response) -> ProviderError:
+        """What became of the body, with what its head said: it may be billed."""
+        failure.provider, failure.status = self._provider, response.status_code
+        head = HttpAnswer(response.status_code, response.headers, b"")
+        failure.billed_units = head.number(self._billed_header)
+        return failure
+
+
+def _broken_off(body: bytes, deadline: Deadline) -> ProviderError:
+    if deadline.passed():
+        return ProviderTimeout("no whole answer came in time")
+    cut = CutAnswer("the answer broke off before its end")
+    cut.recording = Recording(audio=body)
+    return cut
 
 
 def _new_session(proxies: dict[str, Any]) -> _Session:

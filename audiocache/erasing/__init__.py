@@ -7,7 +7,17 @@ overwriting of the present rows would.
 
 from audiocache.erasing.report import Report, Step
 from audiocache.erasing.scrubbing import scrub
-from audiocache.erasing.subject import Subject, of_keys, of_tag, of_text
+from audiocache.erasing.subject import Subject, of_keys, of_tag, of_text, of_text_everywhere
 from audiocache.erasing.work import erase
 
-__all__ = ["Report", "Step", "Subject", "erase", "of_keys", "of_tag", "of_text", "scrub"]
+__all__ = [
+    "Report",
+    "Step",
+    "Subject",
+    "erase",
+    "of_keys",
+    "of_tag",
+    "of_text",
+    "of_text_everywhere",
+    "scrub",
+]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from django.db import DatabaseError
 from django.db.models import Q
 
 from audiocache.cache import MultiTierAudioCache
+from audiocache.conf import PERSISTENT
 from audiocache.entries import Clip
+from audiocache.erasing.report import DONE, KEPT, Step
 from audiocache.finding import entries, ready
-from audiocache.models import RefusedClip, Tag
+from audiocache.models import AudioCacheEntry, Charge, RefusedClip, Tag
 from audiocache.removals import KEY, TAGS, TEXT, Removal
 
 BATCH = 100
@@ -29,6 +33,8 @@ class Subject:
     refused: Q | None
     """Refused answers of it; None: those of the texts and sources that its entries have."""
     discard: Callable[[MultiTierAudioCache], bool]
+    scope: Step | None = None
+    """In which namespaces it was looked for, where none was named."""
 
 
 def of_tag(tag: str) -> Subject:
@@ -57,6 +63,41 @@ def of_text(clip: Clip, *, every: bool) -> Subject:
         refused=all_ & Q(namespace=clip.namespace) if every else one,
         discard=lambda cache: cache.discard(clip, all_variants=every),
     )
+
+
+def of_text_everywhere(cache: MultiTierAudioCache, clip: Clip) -> Subject:
+    """Every variant of a text, in all namespaces that the database knows."""
+    known = _known_namespaces(cache)
+    names = {clip.namespace} | (known or set())
+    parts = [of_text(dataclasses.replace(clip, namespace=name), every=True) for name in names]
+    rows = Q(text_digest__in=clip.digests)
+    return Subject(
+        removals=[removal for part in parts for removal in part.removals],
+        rows=rows,
+        refused=rows,
+        discard=lambda cache: any([part.discard(cache) for part in parts]),  # noqa: C419 - all of them
+        scope=_scope(len(names), known is not None),
+    )
+
+
+def _known_namespaces(cache: MultiTierAudioCache) -> set[str] | None:
+    """Those of which there is an entry, a refused answer or a charge; None: there is no telling."""
+    if PERSISTENT not in cache.tiers:
+        return None
+    tables = (AudioCacheEntry, RefusedClip, Charge)
+    try:
+        alias = ready()
+        asked = [table.objects.using(alias).values_list("namespace", flat=True) for table in tables]
+        return {name for rows in asked for name in rows.order_by().distinct()}
+    except (DatabaseError, OSError):
+        return None
+
+
+def _scope(number: int, known: bool) -> Step:
+    if known:
+        return Step("namespaces", DONE, f"looked for in all {number:,} that the database knows")
+    told = "without the database nobody knows their names; it was looked for outside of any"
+    return Step("namespaces", KEPT, told, "the same with --namespace, for each of them")
 
 
 def of_keys(keys: Sequence[str]) -> Subject:

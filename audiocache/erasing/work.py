@@ -32,6 +32,8 @@ def erase(cache: MultiTierAudioCache, subject: Subject) -> Report:
     names = clip_files.names_of(subject) if has_table else set()
     removed = subject.discard(cache)
     steps = [*_tiers(cache, subject)]
+    if subject.scope:
+        steps.append(subject.scope)
     if has_table:
         steps.extend(_clips(cache, names))
         steps.append(_quarantine(forget_refused(refused)))

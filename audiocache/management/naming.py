@@ -31,7 +31,7 @@ def add_variant_arguments(parser: ArgumentParser) -> None:
 def clip_from(text: str, options: dict[str, Any]) -> Clip:
     """The clip that text and options name. Raises CommandError that names the parameter."""
     try:
-        return clip_of(text, _variant(options), options["namespace"])
+        return clip_of(text, _variant(options), options["namespace"] or "")
     except (TypeError, ValueError) as error:
         raise CommandError(str(error)) from error
 

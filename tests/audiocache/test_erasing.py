@@ -486,3 +486,52 @@ def test_without_texts_no_file_has_one(
     files = database_files(alias) | dump(server) | {"log": caplog.text.encode()}
     assert [name for name, raw in files.items() if text.encode() in raw] == []
     assert any(NEIGHBOUR in raw for raw in files.values()), "the sound is there to be seen"
+
+
+class TestNamespaces:
+    """A text may lie in those of others, too: the right to erasure knows none."""
+
+    WHERE = ("", "key-7", "key-8")
+
+    @pytest.fixture
+    def text(self, cache: MultiTierAudioCache) -> str:
+        text = "Hello Mr Grimthorpe today."
+        for namespace in self.WHERE:
+            cache.put(text, b"RIFF" + namespace.encode(), namespace=namespace, voice="nova")
+        cache.put("Keep me", b"RIFF kept", namespace="key-7")
+        row = self._refused(cache, text)
+        assert row.namespace == "key-9"
+        return text
+
+    def _refused(self, cache: MultiTierAudioCache, text: str) -> Any:
+        refuse(cache.config, text, b"no sound")
+        row = RefusedClip.objects.using(cache.config.persistent_database).get()
+        row.namespace = "key-9"
+        row.save(using=cache.config.persistent_database)
+        return row
+
+    def held(self, cache: MultiTierAudioCache, text: str) -> set[str]:
+        return {one for one in self.WHERE if cache.get(text, namespace=one, voice="nova")}
+
+    def test_an_erasure_of_a_text_is_one_in_all(
+        self, cache: MultiTierAudioCache, text: str
+    ) -> None:
+        told = json.loads(run("remove", text, "--all-variants", "--erase", "--yes", "--json"))
+        assert self.held(cache, text) == set()
+        assert not RefusedClip.objects.using(cache.config.persistent_database).exists()
+        assert cache.get("Keep me", namespace="key-7") == b"RIFF kept"
+        assert told["entries"] == 3
+        [step] = [step for step in told["steps"] if step["place"] == "namespaces"]
+        assert (step["state"], "all 4 " in step["told"]) == ("erased", True)
+
+    def test_one_that_is_named_is_the_only_one(self, cache: MultiTierAudioCache, text: str) -> None:
+        run("remove", text, "--all-variants", "--erase", "--yes", "--namespace", "key-7")
+        assert self.held(cache, text) == {"", "key-8"}
+        run("remove", text, "--all-variants", "--yes")
+        assert self.held(cache, text) == {"key-8"}
+
+    def test_without_a_database_it_says_what_nobody_knows(self, settings: Any) -> None:
+        use(settings, BACKEND="memory")
+        told = json.loads(run("remove", "Hello", "--all-variants", "--erase", "--yes", "--json"))
+        assert told["complete"] is False
+        assert [s["place"] for s in told["steps"] if s["state"] == "kept"] == ["namespaces"]

@@ -36,6 +36,7 @@ class Remove(Subcommand):
         parser.add_argument("--key", action="append", default=[], help="may be given repeatedly")
         parser.add_argument("--all-variants", action="store_true", help="whatever the variant")
         add_variant_arguments(parser)
+        parser.set_defaults(namespace=None)  # none is named: an erasure looks for all
         parser.add_argument(
             "--erase",
             action=BooleanOptionalAction,
@@ -52,7 +53,7 @@ class Remove(Subcommand):
         if options["json"] and not erases:
             raise CommandError("--json prints the report of --erase.")
         cache = get_audio_cache()
-        subject, what = _subject(options)
+        subject, what = _subject(cache, options, erases=erases)
         if not options["json"]:
             self._show(cache, subject)
         confirm(self.out, f"Remove {what} from every tier?", yes=options["yes"])
@@ -109,13 +110,18 @@ class Remove(Subcommand):
             )
 
 
-def _subject(options: dict[str, Any]) -> tuple[Subject, str]:
+def _subject(
+    cache: MultiTierAudioCache, options: dict[str, Any], *, erases: bool
+) -> tuple[Subject, str]:
     """What goes, and in words that hold neither text nor tag."""
     if options["tag"]:
         return erasing.of_tag(options["tag"]), "all entries with the tag"
     if keys := [_checked(key) for key in options["key"]]:
         return erasing.of_keys(keys), f"{len(keys)} by key"
     clip, every = clip_from(options["text"], options), options["all_variants"]
+    if erases and every and options["namespace"] is None:
+        everywhere = erasing.of_text_everywhere(cache, clip)
+        return everywhere, "all variants of the text, in all namespaces,"
     what = "all variants of the text" if every else "this variant and its renditions"
     return erasing.of_text(clip, every=every), what
 

@@ -64,6 +64,13 @@ class Wanted(NamedTuple):
     anew: bool = False
     """Whatever is stored."""
     store: bool = True
+    by_format: bool = False
+    """Other formats of the sound are bought by themselves."""
+
+    @property
+    def bought(self) -> str:
+        """The key of what is paid for: once, however often it is asked for."""
+        return self.clip.key if self.by_format else self.clip.source_key
 
 
 class Paid:
@@ -105,7 +112,7 @@ class Meter:
         call = PaidCall(
             call=new_call(),
             at=at,
-            source_key=clip.source_key,
+            source_key=self._wanted.bought,
             namespace=clip.namespace,
             provider=_label(provider.name),
             model=_label(request.model),

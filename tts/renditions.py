@@ -50,6 +50,11 @@ class Renditions:
             return rendition(entry, siblings[entry.key].request, prepared.request)
         return None
 
+    @property
+    def pays_for_each(self) -> bool:
+        """Is each format bought by itself, for none can be made of another?"""
+        return self._pays_again and not can_decode()
+
     def costs_nothing(self, prepared: Prepared) -> bool:
         """Is there a clip that it would be made from?"""
         siblings = [one.clip.key for one in self._siblings(prepared)] if can_decode() else []

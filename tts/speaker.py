@@ -143,7 +143,8 @@ class Speaker(ABC):
         if made is not None:
             return made
         paid = self.renditions.paid(prepared)
-        wanted = Wanted(paid.clip, paid.request.spoken(), anew=anew, store=store)
+        each = self.renditions.pays_for_each
+        wanted = Wanted(paid.clip, paid.request.spoken(), anew, store, by_format=each)
         if paid is prepared:
             return self._pay(wanted, paid, broadcast)
         return rendition(self._source(wanted, paid), paid.request, prepared.request)

@@ -20,7 +20,7 @@ from tests.factories import FakeClock
 from tests.tts.databases import ALIASES
 from tests.tts.vendors import elevenlabs, openai
 from tests.tts.vendors.server import Reply, Server
-from tts import accounts, retry
+from tts import accounts, renditions, retry
 from tts.accounts import Again
 from tts.conf import TTSConfig
 from tts.exceptions import (
@@ -232,6 +232,25 @@ def test_without_a_price_it_is_told_that_nobody_knows(day: Day) -> None:
     assert day.say(WELCOME, by=service) is None
     found = accounts.summary()
     assert (found.spent, found.unpriced, found.characters) == (0, 1, 15)
+    service.close()
+
+
+def test_a_format_bought_for_the_first_time_is_not_paid_again(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renditions, "can_decode", lambda: False)
+    given = {"PROVIDER": "elevenlabs", "API_KEY": elevenlabs.KEY, "FORMAT": "mp3_44100_128"}
+    service = day.service(day.elevenlabs, PAY_FOR_EACH_FORMAT=True, **given)
+    first, second = SpeechRequest(GATE), SpeechRequest(GATE, audio_format="mp3_22050_32")
+    for request in (first, second, first):
+        service.synthesize_sync(request)
+    assert (accounts.summary().spent, accounts.paid_again()) == (1600, [])
+    day.cache.discard_many([service.prepared(second, "").clip.key])
+    service.synthesize_sync(second)
+    assert accounts.paid_again() == [Again("removed", 1, 800)]
+    day.clock.now += 5 * HOUR
+    service.synthesize_sync(first)
+    assert set(accounts.paid_again()) == {Again("removed", 1, 800), Again("expired", 1, 800)}
     service.close()
 
 

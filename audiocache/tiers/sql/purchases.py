@@ -26,12 +26,12 @@ class Purchases:
         self._clock = clock
         self._circuit = Circuit("purchases")
 
-    def gone(self, why: str, source_keys: Iterable[str]) -> None:
-        """Note why these are gone: evicted or removed."""
+    def gone(self, why: str, keys: Iterable[str]) -> None:
+        """Note why these are gone, by key or source: evicted or removed."""
         if not self._circuit.allows():
             return
         try:
-            for batch in batches(set(source_keys)):
+            for batch in batches(set(keys)):
                 self._note(why, batch)
         except TierError as error:
             self._circuit.failed(error)

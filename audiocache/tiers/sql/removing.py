@@ -88,8 +88,8 @@ class Removing:
     def _live(self, deleted: Iterable[Deleted]) -> int:
         """How many had not reached their end; one that is no instant is no end."""
         now = self._clock()
-        live = [source for _, end, source in deleted if isinstance(end, int) and end > now]
-        self.purchases.gone(REMOVED, live)
+        live = [row for row in deleted if isinstance(row[1], int) and row[1] > now]
+        self.purchases.gone(REMOVED, (name for key, _, source in live for name in (key, source)))
         return len(live)
 
     def _named(self, removal: Removal) -> Iterator[list[str]]:

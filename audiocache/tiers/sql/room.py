@@ -73,7 +73,8 @@ class Room:
                 break
             gone = self._database.query(self._sql.delete_ids(len(ids)), ids)
             evicted.append([key for key, *_ in gone])
-            self._purchases.gone(EVICTED, (source for *_, source in gone))
+            names = (name for key, _, source in gone for name in (key, source))
+            self._purchases.gone(EVICTED, names)
             if not gone:  # another process evicts the same rows, or holds them
                 time.sleep(LOOK_SECONDS)
 

@@ -64,6 +64,7 @@ class Budget:
     def begin(self, ledger: Ledger, call: PaidCall) -> None:
         """Write that a call begins. Raises BudgetSpent where it would pass a limit."""
         try:
+            self._refuse_all(ledger, call)
             spending = ledger.begin(call, self.limits)
         except OverLimit as over:
             error = self._spent(over, call)
@@ -80,6 +81,14 @@ class Budget:
             pairs = zip(names, spent, most, NO_LIMIT, strict=True)
             found += [Used(name, used, limit) for name, used, limit, no in pairs if limit != no]
         return found
+
+    def _refuse_all(self, ledger: Ledger, call: PaidCall) -> None:
+        """A limit of 0 holds also for what nobody knows the price of. Raises OverLimit."""
+        may_cost = Sums(call.characters, 1 if call.cost is None else call.cost)
+        for period, most in zip(Limits._fields, self.limits, strict=True):
+            if any(limit == 0 < one for one, limit in zip(may_cost, most, strict=True)):
+                spending = ledger.spending(call.at) or Spending()
+                raise OverLimit(period, getattr(spending, period))
 
     def _warn(self, ledger: Ledger, spending: Spending, at: int) -> None:
         for used in self.state(spending):

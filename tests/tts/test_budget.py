@@ -169,6 +169,14 @@ class TestInOneProcess:
             services[1].synthesize_text_sync("!")
         assert caplog.messages[1:] == ["100% of TTS_BUDGET_MONTHLY_CHARACTERS are spent"]
 
+    @pytest.mark.parametrize("name", ["BUDGET_DAILY", "BUDGET_MONTHLY"])
+    def test_none_at_all_holds_for_what_nobody_knows_the_price_of(
+        self, stored: MultiTierAudioCache, name: str
+    ) -> None:
+        with pytest.raises(BudgetSpent, match=r"spent: 0\.00 of 0\.00 USD"):
+            self.service(stored, **{name: 0, "PRICES": []}).synthesize_text_sync("Ten chars.")
+        assert self.service(stored, **{name: 1, "PRICES": []}).synthesize_text_sync("Ten chars.")
+
     def test_a_voice_of_this_machine_speaks_instead(self, stored: MultiTierAudioCache) -> None:
         given = {"BUDGET_DAILY_CHARACTERS": 0, "FALLBACKS": ["tone"]}
         service = self.service(stored, **given)

@@ -127,7 +127,9 @@ class Book:
         """Note what was bought; how long (ms) after its first purchase that was."""
         rows = self._query(ledger_sql.PURCHASED, [call.source_key]) if call.billed else []
         age = call.at - rows[0][0] if rows else 0
-        if bought is not None:
+        lies_there = bool(rows) and rows[0][1] > call.at and not rows[0][2]
+        # What is not stored takes nothing from the clip that is.
+        if bought is not None and (bought.stored or not lies_there):
             gone = "" if bought.stored else CACHE_OFF
             values = [call.source_key, call.at, call.at, call.cost, bought.size]
             self._run(ledger_sql.PURCHASE, [*values, bought.expires, gone])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -189,7 +189,9 @@ def test_a_count_that_no_text_can_cost_is_not_believed(
 
 
 def test_an_answer_without_its_end_is_billed_as_its_head_says(day: Day) -> None:
-    day.elevenlabs.next += [_without_end("7", socket.SHUT_RDWR)] * 2
+    at_once = threading.Event()
+    at_once.set()
+    day.elevenlabs.next += [_without_end("7", at_once)] * 2
     with pytest.raises(NotAudio, match="broke off"):
         day.say(GATE, by=day.other)
     hurried = day.service(
@@ -205,10 +207,13 @@ def test_an_answer_without_its_end_is_billed_as_its_head_says(day: Day) -> None:
 
 
 def test_a_stream_without_its_end_is_billed_as_its_head_says(day: Day) -> None:
-    day.elevenlabs.next.append(_without_end("7", socket.SHUT_RDWR))
-    heard = day.other.stream_sync(SpeechRequest(" ".join([LATE] * 20)))
+    end = threading.Event()
+    day.elevenlabs.next.append(_without_end("7", end))
+    heard = iter(day.other.stream_sync(SpeechRequest(" ".join([LATE] * 20))))
+    assert next(heard)
+    end.set()
     with pytest.raises(ProviderError):
-        b"".join(heard)
+        list(heard)
     assert [(line.units, line.cost) for line in accounts.lines()] == [(7, 560)]
 
 
@@ -261,19 +266,24 @@ def test_what_was_not_to_be_stored_is_paid_for_again_because_of_that(day: Day) -
     assert {again.cause for again in accounts.paid_again()} <= set(CAUSES)
 
 
-def _without_end(units: str, end: Any) -> Any:
-    """Half of an answer; then the line is shut, or silent."""
+def test_what_lies_there_expires_whatever_was_not_stored_beside_it(day: Day) -> None:
+    day.say(WELCOME)
+    speech_by(day.first, SpeechRequest(WELCOME), Wishes(no_cache=True, no_store=True))
+    assert accounts.paid_again() == [Again("cache_off", 1, 225)]
+    day.at(5)
+    day.say(WELCOME)
+    assert set(accounts.paid_again()) == {Again("cache_off", 1, 225), Again("expired", 1, 225)}
+
+
+def _without_end(units: str, end: threading.Event) -> Any:
+    """Half of an answer, and the line is closed at the event."""
 
     def answer(line: Any, heard: Any) -> bool:
-        reply = elevenlabs._reply(heard)
-        headers = {**reply.headers, "character-cost": units}
-        line.sendall(
-            Reply(reply.status, reply.body, headers).head() + reply.body[: len(reply.body) // 2]
-        )
-        if end == socket.SHUT_RDWR:
-            line.shutdown(end)
-        else:
-            end.wait(20)
+        sound = elevenlabs._reply(heard)
+        headers = {**sound.headers, "character-cost": units}
+        head = Reply(sound.status, sound.body, headers).head()
+        line.sendall(head + sound.body[: len(sound.body) // 2])
+        end.wait(20)
         return False
 
     return answer

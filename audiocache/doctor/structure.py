@@ -42,6 +42,14 @@ INDEXES: Final = {
         ORDER BY t.relname, i.relname, k.place
     """,
 }
+BOOKS: Final = {
+    "sqlite": "SELECT count(*) FROM sqlite_master WHERE name = 'django_migrations'",
+    "postgresql": """
+        SELECT count(*) FROM pg_class
+        WHERE relname = 'django_migrations' AND pg_table_is_visible(oid)
+    """,
+}
+"""Has anything been migrated? Django notes it there."""
 TRIGGERS: Final = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
@@ -56,7 +64,8 @@ _TRIGGER: Final = re.compile(r"CREATE TRIGGER (\w+)")
 def answers(case: Case) -> Iterator[Finding]:
     """A first question."""
     try:
-        case.sight.value("SELECT 1 FROM django_migrations LIMIT 1")
+        if not _was_migrated(case) and is_own_file(case.alias):
+            case.sight.value("SELECT 1 FROM django_migrations LIMIT 1")
     except Exception as error:  # noqa: BLE001 - whatever the driver says, it does not answer
         kind = getattr(error, "sqlite_errorname", "") or type(error).__name__
         yield Finding(
@@ -64,12 +73,16 @@ def answers(case: Case) -> Iterator[Finding]:
         )
 
 
+def _was_migrated(case: Case) -> bool:
+    return bool(case.sight.value(BOOKS[case.sight.vendor]))
+
+
 _LOST: Final = "Nothing is kept over a restart, and other servers are not heard of."
 
 
 def _how(case: Case) -> str:
     if case.path is None:
-        return f"manage.py dbshell --database {case.alias}: is the server there, is it migrated?"
+        return f"manage.py dbshell --database {case.alias}: is the server there?"
     if is_own_file(case.alias):
         return f"mv {case.path} {case.path}.broken: the cache makes another at its next use"
     return f"manage.py migrate audiocache --database {case.alias}"
@@ -77,7 +90,8 @@ def _how(case: Case) -> str:
 
 def migrations(case: Case) -> Iterator[Finding]:
     """Behind the code, or ahead of it."""
-    found = case.sight.rows("SELECT name FROM django_migrations WHERE app = 'audiocache'")
+    noted = "SELECT name FROM django_migrations WHERE app = 'audiocache'"
+    found = case.sight.rows(noted) if _was_migrated(case) else []
     applied = {name for (name,) in found}
     known = _known()
     if (missing := known - applied) and not is_own_file(case.alias):

@@ -431,6 +431,21 @@ def test_a_file_that_is_no_database_is_named(
     assert doctor() == {}
 
 
+@pytest.fixture
+def nothing_migrated(site: Site) -> Iterator[Site]:
+    site.execute("ALTER TABLE django_migrations RENAME TO away")
+    yield site
+    site.execute("ALTER TABLE away RENAME TO django_migrations")
+
+
+@pytest.mark.parametrize("alias", [pytest.param("audiocache_pg", marks=ON_POSTGRESQL)])
+def test_a_server_where_nothing_is_migrated_answers(nothing_migrated: Site) -> None:
+    [found] = examine().findings
+    assert found.name == "migrations.behind"
+    assert "0001_initial" in found.what
+    assert found.mend == "manage.py migrate audiocache --database audiocache_pg"
+
+
 def test_what_cannot_be_looked_at_is_a_finding_without_the_drivers_words(site: Site) -> None:
     site.execute("ALTER TABLE audiocache_refused RENAME TO hidden")
     try:

@@ -75,5 +75,5 @@ def _without_row(case: Case, home: str) -> int:
 def _named(case: Case, keys: Sequence[str]) -> set[str]:
     """The files that rows of these keys have."""
     marks = ", ".join("?" * len(keys))
-    sql = f"SELECT storage_name FROM audiocache_entry WHERE key IN ({marks})"  # noqa: S608
+    sql = f"SELECT storage_name FROM audiocache_entry WHERE key IN ({marks})"  # noqa: S608 - marks
     return {name for (name,) in case.sight.rows(sql, keys)}

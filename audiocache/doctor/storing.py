@@ -74,7 +74,7 @@ def _totals(entries: int, size: int, but: str) -> Finding:
 def tags(case: Case) -> Iterator[Finding]:
     """Deep: tags of entries that are gone."""
     if case.deep and (
-        number := case.sight.value(f"SELECT COUNT(*) FROM ({ORPHANS}) AS orphans")  # noqa: S608
+        number := case.sight.value(f"SELECT COUNT(*) FROM ({ORPHANS}) AS orphans")  # noqa: S608 - ours
     ):
         yield Finding(
             "tags",

@@ -14,8 +14,12 @@ from audiocache.exceptions import AudioCacheError, TierError
 from audiocache.finding import ready
 from audiocache.tiers.sql.connection import OwnConnection
 
-TABLES: Final = ("audiocache_entry", "audiocache_tag", "audiocache_refused")
-"""Those that hold sounds, texts and tags."""
+SAID: Final = (
+    ("audiocache_entry", "text"),
+    ("audiocache_tag", "tag"),
+    ("audiocache_refused", "text"),
+)
+"""The tables that hold sounds, texts and tags, and a column of each that is text."""
 ROOM: Final = 2
 """SQLite writes all anew before it gives up the old pages: so many times the file's size."""
 
@@ -65,7 +69,12 @@ def _look_for_room(path: Path) -> None:
 
 
 def _of_postgresql(alias: str) -> None:
-    """Outside of a transaction, which the connection's own statements are in."""
+    """Write each table anew with the rows that are there, and its indexes.
+
+    VACUUM FULL would keep deleted rows that a transaction elsewhere may still look at, be it in
+    another database of the server; a column that is computed anew makes PostgreSQL copy nothing
+    but rows that live. What was sampled of that column for the planner is forgotten with it.
+    """
     with connections[alias].cursor() as cursor:
-        for table in TABLES:
-            cursor.execute(f"VACUUM (FULL) {table}")
+        for table, column in SAID:
+            cursor.execute(f"ALTER TABLE {table} ALTER {column} TYPE text USING {column} || ''")

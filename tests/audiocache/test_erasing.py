@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,46 @@ def test_after_remove_by_tag_no_file_has_text_or_sound(
     assert subject.found_in(files) == set()
     assert not RefusedClip.objects.exists()
     assert cache.get("somebody else") == NEIGHBOUR
+
+
+@contextmanager
+def somebody_looking(alias: str) -> Iterator[None]:
+    """A transaction of the site that saw all rows, and goes on."""
+    other = connections[alias].copy()
+    with closing(other), other.cursor() as cursor:
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT COUNT(*) FROM django_content_type")
+        yield
+        cursor.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("alias", [pytest.param("audiocache_pg", marks=ON_POSTGRESQL)])
+def test_no_transaction_elsewhere_keeps_what_is_erased(
+    cache: MultiTierAudioCache, alias: str
+) -> None:
+    """Rows that it may still see are what VACUUM FULL copies."""
+    subject = Subject()
+    subject.speak(cache)
+    cache.put("somebody else", NEIGHBOUR)
+    with somebody_looking(alias):
+        run("remove", "--tag", TAG, "--yes")
+        run("scrub", "--yes")
+        assert subject.found_in(database_files(alias)) == set()
+    assert cache.get("somebody else") == NEIGHBOUR
+
+
+@pytest.mark.parametrize("alias", [pytest.param("audiocache_pg", marks=ON_POSTGRESQL)])
+def test_the_servers_catalogue_has_no_samples(cache: MultiTierAudioCache, alias: str) -> None:
+    """ANALYZE, which autovacuum runs by itself, copies values of columns into it."""
+    subject = Subject()
+    cache.put_many([(text, b"RIFF" + text.encode()) for text in subject.texts], tags=[TAG])
+    refuse(cache.config, subject.texts[0], b"RIFF" + subject.texts[0].encode())
+    run("scrub", "--yes")  # which leaves the columns as they were
+    with connections[alias].cursor() as cursor:
+        cursor.execute("ANALYZE audiocache_entry, audiocache_tag, audiocache_refused")
+    run("remove", "--tag", TAG, "--yes")
+    run("scrub", "--yes")
+    assert subject.found_in(database_files(alias)) == set()
 
 
 class Undeletable(FileSystemStorage):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
 import shlex
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -160,10 +162,21 @@ def drop_trigger(site: Site) -> None:
 
 
 def no_wal(site: Site) -> None:
+    """Which takes that nobody else has the file open: as soon as that is so."""
     connections[site.alias].close()
-    with closing(sqlite3.connect(site.path)) as file:
-        [mode] = file.execute("PRAGMA journal_mode=DELETE").fetchone()
-    assert mode == "delete"
+    until = time.monotonic() + 20
+    while not written_without_log(site.path):
+        assert time.monotonic() < until, "somebody has it open"
+        gc.collect()  # threads of earlier tests, which ended, leave their connections to it
+
+
+def written_without_log(path: Path) -> bool:
+    with closing(sqlite3.connect(path, timeout=0.5)) as file:
+        try:
+            [mode] = file.execute("PRAGMA journal_mode=DELETE").fetchone()
+        except sqlite3.OperationalError:
+            return False
+    return bool(mode == "delete")
 
 
 def long_log(site: Site) -> None:

@@ -49,7 +49,7 @@ class Storing(Care, ABC):
     def store_unless_removed(self, entry: AudioEntry, mark: Mark) -> int | None:
         """Put an entry into every tier, unless it was removed since the mark: then None.
 
-        How many tiers took it. A tier whose log moves on meanwhile takes nothing: look again.
+        How many tiers took it. One whose log may say more of it by now takes nothing: look again.
         """
         left, taken = list(reversed(self.rungs)), 0
         for _ in range(TRIES):
@@ -59,8 +59,9 @@ class Storing(Care, ABC):
             guard = self.following.guard()
             took = [rung for rung in left if self._put(rung, [entry], guard)]
             taken, left = taken + len(took), [rung for rung in left if rung not in took]
-            self.following.now()
-            if guard == self.following.guard():
+            if left:
+                self.following.now()
+            if not left or guard == self.following.guard():
                 break
         if not self.removals.since(mark.note, entry):
             return taken

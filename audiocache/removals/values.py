@@ -90,6 +90,12 @@ def removals_in(row: Row) -> Iterator[Removal]:
             yield Removal(KEY, key, before=int(created), digested=True)
 
 
+def concern(rows: Iterable[Row], entries: Sequence[AudioEntry]) -> bool:
+    """Does a row tell of one of these entries?"""
+    told = [removal for row in rows for removal in removals_in(row)]
+    return any(removal.concerns(entry) for removal in told for entry in entries)
+
+
 def heard_late(rows: Iterable[Row]) -> list[Removal]:
     """What rows tell of, as it is applied by who was not there."""
     return [removal.heard_late(row.at) for row in rows for removal in removals_in(row)]

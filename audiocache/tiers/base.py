@@ -61,7 +61,7 @@ class Tier(ABC):
         refuses, is left out and counted; TierError when the store refuses all.
 
         `only_missing` is a back-fill: an entry that is there is not replaced. A tier with a log
-        takes a `guard`, too, and takes nothing where a log has moved on since.
+        takes a `guard`, too, and takes nothing where a log may say more of the entries by now.
         """
 
     @abstractmethod

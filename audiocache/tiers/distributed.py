@@ -26,7 +26,7 @@ from audiocache.tiers.redis_log import RedisStream
 from audiocache.tiers.redis_log_scripts import Forgetting
 from audiocache.tiers.redis_names import Names
 from audiocache.tiers.redis_places import RedisPlaces
-from audiocache.tiers.redis_put import CLEARED, NEWER, PUT, TAKEN, Mode, Put, put_call
+from audiocache.tiers.redis_put import CLEARED, NEWER, PUT, TAKEN, Mode, Put, names_of, put_call
 from audiocache.tiers.redis_removing import RedisRemoving
 
 TRIES: Final = 3
@@ -183,10 +183,10 @@ class DistributedTier(Tier):
     def _put(self, entry: AudioEntry, life: int, generation: int) -> Put:
         if not life:  # its header says whose older sound goes
             head = codec.encode(entry._replace(audio=b""), generation)
-            return Put(entry.key, head, 0, entry.created)
+            return Put(entry.key, head, 0, entry.created, names=list(names_of(entry)))
         groups = list(self._names.groups_of(entry))
         envelope = codec.encode(entry, generation, groups)
-        return Put(entry.key, envelope, life, entry.created, groups)
+        return Put(entry.key, envelope, life, entry.created, groups, list(names_of(entry)))
 
     # Removing
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from audiocache import codec
-from audiocache.removals import Guard, Row
-from audiocache.removals.values import REPLACED
+from audiocache.entries import AudioEntry
+from audiocache.removals import ALL, Guard, Row
+from audiocache.removals.values import BEGUN, REPLACED, digest
 from audiocache.tiers.redis_log_scripts import ANNOUNCE, encoded, new_mark
 from audiocache.tiers.redis_names import Names
 from audiocache.tiers.redis_scripts import Call, script
@@ -19,7 +20,7 @@ TAKEN: Final = 1
 NEWER: Final = -1
 """A later release's envelope is there: left alone (law 14)."""
 MOVED: Final = -2
-"""The removal log has moved on since what is to be stored was read."""
+"""The removal log may say more of it than was known when it was read."""
 CLEARED: Final = -3
 """Another generation was begun than the envelope is stamped with."""
 
@@ -27,6 +28,8 @@ LARGE: Final = 16 * 1024
 """Bytes from which an envelope is cheaper uploaded and renamed than handed to Lua: Lua would copy
 it twice."""
 FIXED_KEYS: Final = 5
+LOOKED: Final = 500
+"""Entries of the log that a put looks through at most."""
 
 
 class Put(NamedTuple):
@@ -38,6 +41,8 @@ class Put(NamedTuple):
     """In ms; 0 removes the entry."""
     created: int
     groups: Sequence[str] = ()
+    names: Sequence[str] = ()
+    """What stands in the log where it is removed."""
 
 
 class Mode(NamedTuple):
@@ -58,11 +63,20 @@ def put_call(names: Names, put: Put, mode: Mode) -> Call:
     args = [put.life, mode.now, "1" if mode.fill else "", put.key]
     rows = encoded([Row(REPLACED, f"{put.key}:{put.created}", put.created)])
     told = [*_guarded(mode.guard), rows, new_mark(), new_mark(), mode.generation]
+    told += put.names if mode.guard else ()
     keys = [name, names.end, names.log, names.reached(mode.ledger), names.generation, *put.groups]
     if len(envelope) < LARGE:
         return Call(keys, [envelope, *args, "", *told])
     upload = f"{name}:{secrets.token_hex(8)}"
     return Call([*keys, upload], [envelope[: codec.HEADER_BYTES], *args, "1", *told], envelope)
+
+
+def names_of(entry: AudioEntry) -> Iterator[str]:
+    """What stands in the log where an entry is removed: by its key, in a group, with all."""
+    yield from filter(None, dict.fromkeys((entry.key, entry.text_digest, entry.source_key)))
+    yield from map(digest, entry.tags)
+    # Of what takes several steps it says at first only that it has begun.
+    yield from (encoded([Row(kind, "", 0)])[1:].partition(",")[0] for kind in (ALL, BEGUN))
 
 
 def _guarded(guard: Guard | None) -> tuple[Any, Any]:
@@ -75,9 +89,10 @@ def _guarded(guard: Guard | None) -> tuple[Any, Any]:
 # KEYS: the entry; where the log ends, the log, how far a ledger is known, the generation; the
 # entry's groups, and the upload. ARGV: envelope, or its head where the whole one was uploaded;
 # life and present in ms; back-fill or ""; key; uploaded or ""; where the log was to end and the
-# ledger to be known, or ""; to announce a replacement: rows, a mark, another history; and the
-# envelope's generation. Answers what came of it, and as they were before it: where the log ended,
-# and how far the ledger was known.
+# ledger to be known, or ""; to announce a replacement: rows, a mark, another history; the
+# envelope's generation; and what stands in the log where it is removed. Others are replaced all
+# the time: what the log says of them stops nobody. Answers what came of it, and as they were before
+# it: where the log ended, and how far the ledger was known.
 # A life of 0 removes the entry. A back-fill replaces one that not all of its groups name. The score
 # of a group's member is when it leaves, by the server's clock, which is also what expires the
 # entry; a group lives as long as its last member. It is written before the entry: when memory ends
@@ -97,8 +112,30 @@ local function leave(answer)
   if upload then redis.call('UNLINK', upload) end
   return {{answer, ended or '', reached or ''}}
 end
-if ARGV[7] ~= '' and ((ended or '-') ~= ARGV[7]
-    or (tonumber(reached or 0) or 0) > tonumber(ARGV[8])) then
+local function concerns(rows)
+  for i = 13, #ARGV do
+    if rows:find(ARGV[i], 1, true) then return true end
+  end
+end
+local function rows_in(said, mark)
+  local found = {{}}
+  for i = 1, #said, 2 do found[said[i]] = said[i + 1] end
+  return (not mark or found.m == mark) and found.r
+end
+local function told()
+  if (ended or '-') == ARGV[7] then return false end
+  local history, position, mark = ARGV[7]:match('^(%x+):(%d+):(%x+)$')
+  if not history or not ended or ended:match('^%x+') ~= history then return true end
+  local later = redis.pcall('XRANGE', KEYS[3], position .. '-0', '+', 'COUNT', {LOOKED})
+  if later.err or #later == 0 or #later == {LOOKED} then return true end
+  for i, one in ipairs(later) do
+    local rows = rows_in(one[2], i == 1 and mark)
+    if not rows or one[1] ~= string.format('%d-0', position + i - 1) then return true end
+    if i > 1 and concerns(rows) then return true end
+  end
+  return false
+end
+if ARGV[7] ~= '' and ((tonumber(reached or 0) or 0) > tonumber(ARGV[8]) or told()) then
   return leave({MOVED})
 end
 if text(KEYS[5]) ~= ARGV[12] then return leave({CLEARED}) end

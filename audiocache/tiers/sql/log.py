@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from audiocache.entries import AudioEntry
 from audiocache.removals import (
     ALL,
     KEY,
@@ -19,7 +20,7 @@ from audiocache.removals import (
     Row,
 )
 from audiocache.removals.log import KEPT, Own
-from audiocache.removals.values import heard_late, rows_of
+from audiocache.removals.values import concern, heard_late, rows_of
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.batches import BATCH
 from audiocache.tiers.sql.connection import OwnConnection
@@ -42,7 +43,7 @@ class How(NamedTuple):
 
 
 class Moved(Exception):
-    """A log has moved on since what is to be stored was read: rolls the storing back."""
+    """What is to be stored may have been removed since it was read: rolls the storing back."""
 
 
 class SqlLedger(Ledger):
@@ -167,12 +168,17 @@ class SqlLedger(Ledger):
         values = [FOLLOWED, str(after), "" if before is None else str(before)]
         return bool(self._database.query(self._log.move_state, values))
 
-    def check(self, guard: Guard) -> None:
-        """Behind the storing and in its transaction. Raises Moved."""
+    def check(self, guard: Guard, entries: Sequence[AudioEntry]) -> None:
+        """Behind the storing and in its transaction. Raises Moved where a log may say more of
+        these entries than was known. Others are replaced all the time: a writer who gave way to
+        each of them would never store anything.
+        """
         if self._sql.no_writer:
             self._database.query(self._sql.no_writer)
-        last = self._database.query(self._log.last)
-        if last and last[0][0] > guard.ledger:
+        rows = self._database.query(self._log.read, [guard.ledger + 1, READ])
+        gap = bool(rows) and rows[0][0] != guard.ledger + 1
+        told = (Row(kind, value, at) for _, at, kind, value in rows)
+        if gap or len(rows) == READ or concern(told, entries):
             raise Moved
         followed = Cursor.parse(self._states(FOLLOWED).get(FOLLOWED, ""))
         if followed and guard.stream.history and not _within(followed, guard.stream):

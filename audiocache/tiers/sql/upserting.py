@@ -36,6 +36,6 @@ class Upserting:
             for batch in batches(pair for pair in tags if pair[1] in taken):
                 self._database.run(self._sql.add_tags(len(batch)), flat(batch))
             if how.guard:
-                self._log.check(how.guard)
+                self._log.check(how.guard, entries)
             return taken
         return set()

@@ -126,7 +126,8 @@ class Listener:
     def heed(self, rows: Sequence[Row]) -> None:
         """Drop from memory what was removed elsewhere, also what is on its way there."""
         with self._filling:
-            self._notes.note([removal for row in rows for removal in removals_in(row)])
+            for row in rows:
+                self._notes.note(list(removals_in(row)), row.at)
             late = heard_late(rows)
             for rung in self.memories:
                 rung.attempt("", lambda tier: tier.apply(late))

@@ -38,27 +38,51 @@ class Storing(Care, ABC):
         """Remove a key's entry from every tier where it was created before then (ms)."""
 
     def store(self, entries: Sequence[AudioEntry]) -> Counter[str]:
-        """Put entries into every tier, the lowest first; how many tiers took each key."""
+        """Put entries into every tier, the lowest first; how many tiers took each key.
+
+        A tier that has a later one counts as one that took it, and those above get none.
+        """
         taken: Counter[str] = Counter()
+        mark, latest = self.mark(), list(entries)
         for rung in reversed(self.rungs):
-            taken.update(self._put(rung, entries))
+            keys = self._put(rung, latest)
+            later = self._later(rung, latest, keys)
+            taken.update(keys | later)
             if self.following.news_from(rung):  # those above hear it before they take the clip
                 self.following.now()
+            latest = [one for one in latest if one.key not in later]
+        for entry in entries:  # removed meanwhile: a tier may have taken it afterwards
+            if self.removals.since(mark.note, entry, told=entry.created):
+                self.remove_older(entry.key, entry.created + 1)
         return taken
+
+    def _later(self, rung: Rung, entries: Sequence[AudioEntry], taken: set[str]) -> set[str]:
+        """The keys that a tier did not take because it has a later entry."""
+        left = {one.key: one.created for one in entries if one.key not in taken}
+        if not left or rung.tier.log is None:
+            return set()
+        held = rung.attempt("", lambda tier: tier.get_many(list(left))) or {}
+        return {key for key, one in held.items() if one.created > left[key]}
 
     def store_unless_removed(self, entry: AudioEntry, mark: Mark) -> int | None:
         """Put an entry into every tier, unless it was removed since the mark: then None.
 
-        How many tiers took it. One whose log may say more of it by now takes nothing: look again.
+        How many tiers took it, as `store` counts. One whose log may say more of it by now takes
+        nothing: look again.
         """
         left, taken = list(reversed(self.rungs)), 0
         for _ in range(TRIES):
             self.following.now()
             if self.removals.since(mark.note, entry):
                 break
-            guard = self.following.guard()
-            took = [rung for rung in left if self._put(rung, [entry], guard)]
-            taken, left = taken + len(took), [rung for rung in left if rung not in took]
+            guard, asked, left = self.following.guard(), left, []
+            for rung in asked:
+                if self._put(rung, [entry], guard):
+                    taken += 1
+                elif self._later(rung, [entry], set()):
+                    return taken + 1
+                else:
+                    left.append(rung)
             if left:
                 self.following.now()
             if not left or guard == self.following.guard():

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from audiocache import codec
 from audiocache.entries import AudioEntry
 from audiocache.removals import ALL, Guard, Row
-from audiocache.removals.values import BEGUN, REPLACED, digest
+from audiocache.removals.values import BEGUN, REPLACED, SKEW_MS, digest
 from audiocache.tiers.redis_log_scripts import ANNOUNCE, encoded, new_mark
 from audiocache.tiers.redis_names import Names
 from audiocache.tiers.redis_scripts import Call, script
@@ -21,6 +21,8 @@ NEWER: Final = -1
 """A later release's envelope is there: left alone (law 14)."""
 MOVED: Final = -2
 """The removal log may say more of it than was known when it was read."""
+LATER: Final = -4
+"""One that was made later is there: its put overtook this one."""
 CLEARED: Final = -3
 """Another generation was begun than the envelope is stamped with."""
 
@@ -97,6 +99,7 @@ def _guarded(guard: Guard | None) -> tuple[Any, Any]:
 # of a group's member is when it leaves, by the server's clock, which is also what expires the
 # entry; a group lives as long as its last member. It is written before the entry: when memory ends
 # in between, no entry is without its groups.
+# An entry that was made later stays, unless its clock was wrong (see `SKEW_MS`).
 # Instants beyond 2^53 lose their last digits in Lua, and are for ever in any case.
 PUT: Final = script(
     ANNOUNCE
@@ -157,9 +160,13 @@ local function named()
   return true
 end
 if fresh and ARGV[4] ~= '' and named() then return leave({KEPT}) end
+local function created(of)
+  return struct.unpack('>I8', of:sub({codec.CREATED_AT + 1}, {codec.CREATED_AT + 8}))
+end
+local ahead = fresh and ARGV[4] == '' and created(head) - created(envelope)
+if ahead and ahead > 0 and ahead <= {SKEW_MS} then return leave({LATER}) end
 local function replaced()
-  if fresh and field({codec.CREATED_AT}) ~=
-      envelope:sub({codec.CREATED_AT + 1}, {codec.CREATED_AT + 8}) then
+  if fresh and created(head) ~= created(envelope) then
     announce(KEYS[2], KEYS[3], ARGV[9], ARGV[10], ARGV[11], '', '', '')
   end
 end

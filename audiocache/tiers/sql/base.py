@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 
+from audiocache.removals.values import SKEW_MS
 from audiocache.rows import READ, SCHEMA_VERSION, WRITTEN
+
+_REPLACEABLE = (
+    "(audiocache_entry.created <= excluded.created"
+    # Its time is over; or its clock was wrong, and would keep all others from being stored.
+    " OR audiocache_entry.expires <= excluded.created"
+    f" OR audiocache_entry.created > excluded.created + {SKEW_MS})"
+)
+"""By a put: what was not made later."""
 
 
 class Dialect:
@@ -69,8 +78,9 @@ class Dialect:
     def upsert(self, number: int, *, only_missing: bool) -> str:
         """Insert or replace so many rows; the keys taken.
 
-        A row of a newer schema is left alone; a back-fill (one more parameter: now) only
-        replaces what has expired.
+        A row of a newer schema is left alone, and so is one that was made later, by a put that
+        overtook this one: the tiers and hosts agree on the latest. A back-fill (one more
+        parameter: now) only replaces what has expired.
         """
         row = f"({self._marks(len(WRITTEN))})"
         changes = ", ".join(map(self._change, WRITTEN))
@@ -80,8 +90,8 @@ class Dialect:
             + ", ".join([f"{row[:-1]}, 0, {self.false}, 1, '')"] * number)
             + f" ON CONFLICT (key) DO UPDATE SET {changes},"
             " revision = audiocache_entry.revision + 1, audio_sha256 = ''"
-            " WHERE audiocache_entry.schema_version <= excluded.schema_version"
-            + (f" AND audiocache_entry.expires <= {self.mark}" if only_missing else "")
+            " WHERE audiocache_entry.schema_version <= excluded.schema_version AND "
+            + (f"audiocache_entry.expires <= {self.mark}" if only_missing else _REPLACEABLE)
             + " RETURNING key"
         )
 

@@ -6,10 +6,9 @@ text -> clip -> tiers downwards -> (miss) one flight -> recording -> tiers upwar
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from django.dispatch import Signal
 
@@ -33,8 +32,6 @@ from audiocache.upkeep import Upkeep
 from audiocache.workers import Executor, Workers
 
 logger = logging.getLogger(__name__)
-
-HOUR_MS: Final = 3_600_000
 
 
 class MultiTierAudioCache(StaleVerbs):
@@ -213,12 +210,8 @@ class MultiTierAudioCache(StaleVerbs):
 
     def life(self, recording: Recording) -> Life:
         """Of a recording that would be stored now."""
-        return life_from(
-            self._clock(),
-            recording.ttl_seconds,
-            default_ms=math.ceil(self.config.ttl_hours * HOUR_MS),
-            stale_ms=math.ceil(self.config.stale_if_error_hours * HOUR_MS),
-        )
+        ttl, stale = self.config.spans_ms
+        return life_from(self._clock(), recording.ttl_seconds, default_ms=ttl, stale_ms=stale)
 
     def entry(self, clip: Clip, recording: Recording, created: int | None = None) -> AudioEntry:
         """What is stored of a recording; `created` (ms) tells it from an older one."""

@@ -10,6 +10,8 @@ from audiocache.forks import RenewedLock
 
 Clock = Callable[[], int]
 
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 AHEAD_MS: Final = 1_000
 """How far ahead of the clock a succession may be: then its instants are the same again."""
 

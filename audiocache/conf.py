@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from audiocache.clock import HOUR_MS
 from audiocache.configuring import Config, choice, flag, number, optional, setting, text, whole
 
 MEMORY: Final = "memory"
@@ -123,6 +125,11 @@ class CacheConfig(Config):
     def has_redis(self) -> bool:
         """Is a Redis configured for the distributed tier?"""
         return bool(self.redis_url or self.redis_host or self.redis_alias)
+
+    @property
+    def spans_ms(self) -> tuple[int, int]:
+        """An entry's life (0: without end), and for how long it is kept after that."""
+        return math.ceil(self.ttl_hours * HOUR_MS), math.ceil(self.stale_if_error_hours * HOUR_MS)
 
     @property
     def tier_names(self) -> tuple[str, ...]:

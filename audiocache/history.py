@@ -15,13 +15,11 @@ from django.db import connections
 from django.db.models import F, Sum
 
 from audiocache import database, own_file
-from audiocache.clock import now_ms
+from audiocache.clock import DAY_MS, HOUR_MS, now_ms
 from audiocache.conf import TIER_NAMES
 from audiocache.models import Count
-from audiocache.rollup import DAY_MS
 from audiocache.stats import ERROR_KINDS, EVENTS, OPERATIONS, latency_names, quantile
 from audiocache.tiers.base import LEAVINGS
-from audiocache.tiers.sql.counts import HOUR_MS
 
 SHARES: Final = (0.5, 0.95, 0.99)
 HOUR: Final = HOUR_MS

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Self
 from audiocache import database, signals
 from audiocache.charges import UNLIMITED, Bought, Limits, PaidCall, Spending, periods
 from audiocache.circuit import Circuit
-from audiocache.clock import Clock, now_ms
+from audiocache.clock import DAY_MS, Clock, now_ms
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.exceptions import TierBusy, TierError, Unwritable
 from audiocache.forks import renew_in_child
@@ -25,7 +25,6 @@ from audiocache.pulse import pulse
 
 logger = logging.getLogger(__name__)
 
-DAY_MS: Final = 86_400_000
 KEPT_DAYS: Final = 400
 OWED: Final = 10_000
 """Calls that a process remembers for a database in trouble; the oldest are given up first."""

@@ -6,7 +6,7 @@ Each is one transaction of fixed statements on the driver itself, and raises Tie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from audiocache import ledger_sql
 from audiocache.charges import (
@@ -24,11 +24,10 @@ from audiocache.charges import (
     Sums,
     periods,
 )
+from audiocache.clock import HOUR_MS
 from audiocache.exceptions import Unwritable
 from audiocache.stats import BUCKETS
 from audiocache.tiers.sql import dialect_for
-
-HOUR_MS: Final = 3_600_000
 
 
 class Book:

@@ -9,8 +9,7 @@ from typing import Final, NamedTuple
 from django.db import connections
 
 from audiocache import ledger_sql
-
-DAY_MS: Final = 86_400_000
+from audiocache.clock import DAY_MS
 
 
 class _Table(NamedTuple):

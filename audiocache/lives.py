@@ -1,7 +1,8 @@
 """Changing how long entries live, in the table and in the tiers around it.
 
-Tiers above the table lose their copy and are back-filled from the row; those below it would
-not be, and are given the entry anew.
+The row becomes a later one, and its trigger says so: every copy of the earlier one goes, in all
+processes and tiers. Tiers above the table are back-filled from it; those below it would not be,
+and are given the entry anew.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from django.db.models import BigIntegerField, F, Value
 from django.db.models.functions import Greatest
 
 from audiocache.builder import get_audio_cache
-from audiocache.cache import HOUR_MS, MultiTierAudioCache
+from audiocache.cache import MultiTierAudioCache
 from audiocache.clock import now_ms
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import NEVER, life_from
@@ -23,6 +24,9 @@ from audiocache.rows import SCHEMA_VERSION
 
 BATCH: Final = 50
 """Clips that are held in memory at once on their way to the tiers below."""
+
+LATER: Final = {"created": F("created") + 1, "revision": F("revision") + 1}
+"""What makes a row a later one: by the least, for its age stays what it was."""
 
 Change = Callable[[EntryQuerySet, CacheConfig], int]
 
@@ -43,13 +47,13 @@ def unpin(keys: Sequence[str]) -> int:
 
 
 def _extend(chosen: EntryQuerySet, config: CacheConfig) -> int:
-    ttl, stale = _spans(config)
+    ttl, stale = config.spans_ms
     if not ttl:
-        return chosen.filter(expires__lt=NEVER).update(expires=NEVER, keep_until=NEVER)
+        return chosen.filter(expires__lt=NEVER).update(expires=NEVER, keep_until=NEVER, **LATER)
     expires = Greatest(F("expires"), _ms(now_ms())) + _ms(ttl)
     # Beyond that the sum would not fit a column.
     finite = chosen.filter(expires__lt=NEVER - ttl - stale)
-    return finite.update(expires=expires, keep_until=expires + _ms(stale))
+    return finite.update(expires=expires, keep_until=expires + _ms(stale), **LATER)
 
 
 def _ms(value: int) -> Value:
@@ -58,20 +62,16 @@ def _ms(value: int) -> Value:
 
 
 def _pin(chosen: EntryQuerySet, _: CacheConfig) -> int:
-    return chosen.filter(pinned=False).update(pinned=True, expires=NEVER, keep_until=NEVER)
+    endless = {"pinned": True, "expires": NEVER, "keep_until": NEVER}
+    return chosen.filter(pinned=False).update(**endless, **LATER)
 
 
 def _unpin(chosen: EntryQuerySet, config: CacheConfig) -> int:
-    ttl, stale = _spans(config)
+    ttl, stale = config.spans_ms
     life = life_from(now_ms(), None, default_ms=ttl, stale_ms=stale)
     return chosen.filter(pinned=True).update(
-        pinned=False, expires=life.expires, keep_until=life.keep_until
+        pinned=False, expires=life.expires, keep_until=life.keep_until, **LATER
     )
-
-
-def _spans(config: CacheConfig) -> tuple[int, int]:
-    """Life and stale window in ms."""
-    return round(config.ttl_hours * HOUR_MS), round(config.stale_if_error_hours * HOUR_MS)
 
 
 def _change(keys: Sequence[str], change: Change) -> int:
@@ -86,8 +86,10 @@ def _change(keys: Sequence[str], change: Change) -> int:
 
 
 def spread(cache: MultiTierAudioCache, keys: Sequence[str]) -> None:
-    """Have the other tiers lose their copies, or get the rows as they are now."""
-    rungs = cache.ladder.rungs
+    """Have this process's tiers lose their copies, or get the rows as they are now, unless they
+    are removed meanwhile.
+    """
+    rungs, mark = cache.ladder.rungs, cache.ladder.mark_making()
     names = [rung.tier.name for rung in rungs]
     depth = names.index(PERSISTENT) if PERSISTENT in names else len(rungs)
     for rung in rungs[:depth]:
@@ -95,7 +97,7 @@ def spread(cache: MultiTierAudioCache, keys: Sequence[str]) -> None:
     if below := rungs[depth + 1 :]:
         held = rungs[depth].attempt("get", lambda tier: tier.get_many(keys)) or {}
         for rung in below:
-            rung.attempt("put", lambda tier: tier.put_many(list(held.values())))
+            cache.ladder.give(rung, list(held.values()), mark)
 
 
 def _batches(keys: Sequence[str]) -> Iterator[list[str]]:

@@ -8,10 +8,9 @@ from typing import Final
 from django.db import connections, transaction
 
 from audiocache import database, ledger_rollup, own_file
-from audiocache.clock import now_ms
+from audiocache.clock import DAY_MS, now_ms
 from audiocache.models import Count
 
-DAY_MS: Final = 24 * 3_600_000
 KEEP_HOURS_DAYS: Final = 14
 """Hours stay readable as hours for so long; then they are days."""
 KEEP_DAYS: Final = 3 * 366

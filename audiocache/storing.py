@@ -70,28 +70,33 @@ class Storing(Care, ABC):
         How many tiers took it, as `store` counts. One whose log may say more of it by now takes
         nothing: look again.
         """
-        left, taken = list(reversed(self.rungs)), 0
+        left = list(reversed(self.rungs))
         for _ in range(TRIES):
             self.following.now()
             if self.removals.since(mark.note, entry):
                 break
-            guard, asked, left = self.following.guard(), left, []
-            for rung in asked:
-                if self._put(rung, [entry], guard):
-                    taken += 1
-                elif self._later(rung, [entry], set()):
-                    return taken + 1
-                else:
-                    left.append(rung)
+            guard = self.following.guard()
+            left = self._offer(entry, left, guard)
             if left:
                 self.following.now()
             if not left or guard == self.following.guard():
                 break
+        taken = len(self.rungs) - len(left)
         if not self.removals.since(mark.note, entry):
             return taken
         if taken:  # and not what somebody put there after the removal
             self.remove_older(entry.key, entry.created + 1)
         return None
+
+    def _offer(self, entry: AudioEntry, rungs: Sequence[Rung], guard: Guard) -> list[Rung]:
+        """The tiers that want it, and did not take it; where one has a later entry, none."""
+        left = []
+        for rung in rungs:
+            if not self._put(rung, [entry], guard):
+                if self._later(rung, [entry], set()):
+                    break
+                left.append(rung)
+        return left
 
     def _put(
         self, rung: Rung, entries: Sequence[AudioEntry], guard: Guard | None = None
@@ -140,6 +145,10 @@ class Storing(Care, ABC):
             keys = rung.attempt("put", lambda tier: tier.put_many(batch, only_missing=True, **how))
             number = len(keys or ())
             rung.count.counts[BACKFILLS] += number
+
+    def give(self, rung: Rung, entries: Sequence[AudioEntry], mark: Mark) -> None:
+        """Put into one tier what another had at the mark."""
+        self._put(rung, self._not_removed(entries, mark), mark.guard)
 
     def _not_removed(self, batch: Sequence[AudioEntry], mark: Mark) -> list[AudioEntry]:
         return [entry for entry in batch if not self.removals.since(mark.note, entry)]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audiocache import retirement
-from audiocache.clock import now_ms
+from audiocache.clock import DAY_MS, now_ms
 from audiocache.conf import KIB, MIB
 from audiocache.content_types import EXTENSIONS
 from audiocache.finding import Kind, kinds
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     Choices = Iterable[tuple[str, "StrPromise | str"]]
 
 OTHER: Final = "other"
-DAY_MS: Final = 24 * 3_600_000
 
 
 class FixedFilter(admin.SimpleListFilter):

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from audiocache.clock import DAY_MS
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding, mend
 from audiocache.doctor.sampling import looked_at
 from audiocache.rows import SCHEMA_VERSION, checksum
 from audiocache.tiers.clip_files import FileTrouble
 
-DAY_MS: Final = 86_400_000
 LEFT_OVER: Final = 20
 """Entries a day past their time that are nobody's fault: a put takes as many away."""
 

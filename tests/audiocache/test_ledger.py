@@ -25,8 +25,9 @@ from audiocache.charges import (
     Sums,
     new_call,
 )
+from audiocache.clock import DAY_MS
 from audiocache.fields import LARGEST
-from audiocache.ledger import DAY_MS, Ledger
+from audiocache.ledger import Ledger
 from audiocache.models import Account, CallLatency, Charge, Purchase, Spent, State
 from audiocache.pulse import pulse
 from tests.audiocache.conftest import ALIASES

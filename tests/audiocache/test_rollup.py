@@ -8,9 +8,10 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
+from audiocache.clock import DAY_MS
 from audiocache.database import default_alias
 from audiocache.models import Account, CallLatency, Count
-from audiocache.rollup import DAY_MS, KEEP_DAYS, KEEP_HOURS_DAYS, roll_up
+from audiocache.rollup import KEEP_DAYS, KEEP_HOURS_DAYS, roll_up
 
 HOUR_MS = 3_600_000
 TODAY = 20_000 * DAY_MS

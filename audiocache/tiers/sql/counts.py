@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Final
 
+from audiocache.clock import HOUR_MS
 from audiocache.tiers.sql.base import Dialect
 from audiocache.tiers.sql.batches import batches, flat
 from audiocache.tiers.sql.connection import OwnConnection
-
-HOUR_MS: Final = 3_600_000
 
 
 class Counting:

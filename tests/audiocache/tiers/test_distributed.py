@@ -6,7 +6,6 @@ import pickle
 import struct
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -344,8 +343,8 @@ def test_a_group_forgets_those_that_left(
     redis_tier.put_many([entry(f"{n}", tags=("t",)) for n in range(300)])
     [group] = redis_client.scan_iter(f"{prefix}:group:*")
     assert redis_client.zcard(group) == 300
-    leaves = dict.fromkeys(redis_client.zrange(group, 0, -1), 1)  # by the server's clock, long ago
-    redis_client.zadd(group, leaves)
+    long_ago: dict[Any, float] = dict.fromkeys(redis_client.zrange(group, 0, -1), 1)
+    redis_client.zadd(group, long_ago)
     for number in range(31):
         redis_tier.put_many([entry(f"late {number}", tags=("t",))])
     assert redis_client.zcard(group) == 31

@@ -32,6 +32,7 @@ KEY_AT: Final = _START.size
 CREATED_AT: Final = KEY_AT + 32 + 8
 EXPIRES_AT: Final = CREATED_AT + 8
 
+_parse: Final = json.JSONDecoder().decode
 _DETAILS: Final = (
     "namespace", "text_digest", "text", "variant", "content_type", "source_key",
     "transcoded_from", "duration_ms", "cost", "billed_units", "timings", "tags",
@@ -139,9 +140,8 @@ def _check_start(value: bytes) -> int:
 
 def _read_details(data: bytes) -> dict[str, Any]:
     try:
-        # As text: of bytes, `json` first guesses which Unicode they are.
-        given = json.loads(data.decode())
-        details: dict[str, Any] = {**_ABSENT, **given}
+        # Of bytes, `json.loads` would first guess which Unicode they are.
+        details: dict[str, Any] = {**_ABSENT, **_parse(data.decode())}
         details.pop(GROUPS, None)
         details["tags"] = tuple(details["tags"])
     except (TypeError, ValueError, RecursionError):

@@ -20,7 +20,7 @@ from audiocache.tiers.base import Tier
 from audiocache.tiers.redis_asking import ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection, connect
 from audiocache.tiers.redis_generation import Generation
-from audiocache.tiers.redis_groups import RedisGroups
+from audiocache.tiers.redis_groups import FOREIGN, NAMED_BY_ALL, RedisGroups
 from audiocache.tiers.redis_leases import RedisLeases
 from audiocache.tiers.redis_log import RedisStream
 from audiocache.tiers.redis_log_scripts import Forgetting
@@ -83,16 +83,15 @@ class DistributedTier(Tier):
         names, number = [self._names.entry(key) for key in wanted], self.log.number()
         with self._redis.use() as redis:
             several = ("MGET", self._names.generation, *self.log.along, *names)
-            asked = [several, ("EXISTS", *names), self._groups.asking(wanted)]
-            *answers, told = ask(redis, asked)
+            *answers, told_of = ask(redis, [several, self._groups.asking(names)])
             refuse(answers)
-        (generation, end, reached, *values), there = answers
+        [(generation, end, reached, *values)] = answers
         self.log.saw(number, end, reached)
+        told = self._groups.told(wanted, told_of)
+        self._remove_corrupt([key for key, one in told.items() if one == FOREIGN])
         held = {key: value for key, value in zip(wanted, values, strict=True) if value is not None}
-        if there > len(held):
-            self._remove_corrupt(self._groups.foreign([key for key in wanted if key not in held]))
         found = self._read_all(held, self._generation.learn(generation))
-        return self._named(found, self._groups.named(wanted, told))
+        return self._named(found, {key for key, one in told.items() if one == NAMED_BY_ALL})
 
     def _read_all(self, values: Mapping[str, bytes], generation: int) -> dict[str, AudioEntry]:
         found, bad, now = {}, [], self._clock()
@@ -109,8 +108,10 @@ class DistributedTier(Tier):
         self._remove_corrupt(bad)
         return found
 
-    def _named(self, found: dict[str, AudioEntry], named: Collection[str]) -> dict[str, AudioEntry]:
+    def _named(self, found: dict[str, AudioEntry], named: set[str]) -> dict[str, AudioEntry]:
         """Those whose groups all name them: what no removal would find, was evicted in part."""
+        if found.keys() <= named:
+            return found
         if lost := self._groups.unnamed(one for key, one in found.items() if key not in named):
             number = len(lost)
             self.counts["evicted"] += number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,9 @@ from audiocache.conf import CacheConfig
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.gate import Gate
 from audiocache.tiers.redis_address import address_of
-from audiocache.tiers.redis_socket import bounded, within
+from audiocache.tiers.redis_keeping import keeping
+from audiocache.tiers.redis_socket import bounded, deadline
+from audiocache.tiers.redis_trouble import BUSY, DEMOTED, caught, trouble_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -38,6 +39,7 @@ class RedisConnection:
     """A client behind a fair gate: no more callers at once than the pool has connections."""
 
     def __init__(self, client: Any, max_connections: int = 10) -> None:
+        client.connection_pool = keeping(client.connection_pool)
         self._client = client
         self._gate = Gate(max_connections)
         self._timeout = _timeout_of(client)
@@ -48,27 +50,24 @@ class RedisConnection:
         """The client; Redis' and the operating system's errors come out as TierError."""
         came = time.monotonic()
         if not self._gate.enter(self._timeout):
-            raise TierBusy(_BUSY)
+            raise TierBusy(BUSY)
         try:
             if self._failed_at > came:  # what others met inside, those who waited need not meet
                 raise TierUnavailable("it failed meanwhile")
-            with self._watched():
-                yield self._client
+            deadline.begin(self._timeout * USE_SECONDS / TIMEOUT_SECONDS)
+            yield self._client
+        except caught() as error:
+            raise self._noted(trouble_of(error)) from error
         finally:
+            deadline.end()
             self._gate.leave()
 
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        try:
-            with within(self._timeout * USE_SECONDS / TIMEOUT_SECONDS), _trouble():
-                yield
-        except TierUnavailable:
+    def _noted(self, trouble: TierError) -> TierError:
+        if isinstance(trouble, TierUnavailable):
             self._failed_at = time.monotonic()
-            raise
-        except TierError as error:
-            if str(error) == _DEMOTED:  # the name leads elsewhere now: connect anew
-                self._client.connection_pool.connection_class.era += 1
-            raise
+        elif str(trouble) == DEMOTED:  # the name leads elsewhere now: connect anew
+            self._client.connection_pool.connection_class.era += 1
+        return trouble
 
     def close(self) -> None:
         """Close idle connections; the next use opens new ones."""
@@ -79,42 +78,6 @@ def _timeout_of(client: Any) -> float:
     """Seconds: ours, or the longer time that its address asks for."""
     given: float = client.connection_pool.connection_kwargs["socket_timeout"]
     return max(given, TIMEOUT_SECONDS)
-
-
-_BUSY: Final = "all connections of the pool are in use"
-_DEMOTED: Final = "ReadOnlyError"
-"""A primary that became a replica takes no writes."""
-
-
-@contextmanager
-def _trouble() -> Iterator[None]:
-    from redis import exceptions as redis
-
-    try:
-        yield
-    except redis.MaxConnectionsError as error:
-        raise TierBusy(_BUSY) from error
-    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        if isinstance(error.__context__, queue.Empty):  # a blocking pool says it this way
-            raise TierBusy(_BUSY) from error
-        raise TierUnavailable(type(error).__name__) from error
-    except redis.ResponseError as error:
-        raise TierError(_kind(error)) from error
-    except redis.RedisError as error:
-        raise TierUnavailable(type(error).__name__) from error
-
-
-def _kind(error: Exception) -> str:
-    """Redis' kind of error, its first word: what follows may quote a value.
-
-    Where redis-py has a class for the kind, it leaves the word out. Of what a script met, older
-    servers tell the kind further on.
-    """
-    from redis import exceptions as redis
-
-    if type(error) is not redis.ResponseError:
-        return type(error).__name__
-    return _DEMOTED if " -READONLY " in str(error) else str(error).partition(" ")[0]
 
 
 def connect(config: CacheConfig) -> Any:

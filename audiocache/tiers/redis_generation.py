@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import Final
 
 from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.redis_connection import RedisConnection
@@ -53,7 +54,10 @@ def another() -> int:
     return secrets.randbelow(2**62 - 1) + 1
 
 
+_is_number: Final = re.compile(rb"[1-9][0-9]{0,18}").fullmatch
+
+
 def number_in(answer: object) -> int:
     """A generation as it may stand in Redis; 0 is none, and no entry is stamped with it."""
-    valid = isinstance(answer, bytes) and re.fullmatch(rb"[1-9][0-9]{0,18}", answer)
+    valid = isinstance(answer, bytes) and _is_number(answer)
     return int(valid[0]) if valid else 0

@@ -15,31 +15,33 @@ from typing import Any, Final
 from audiocache import codec
 from audiocache.entries import AudioEntry
 from audiocache.exceptions import CorruptEntry, TierError
+from audiocache.tiers import redis_scripts as scripts
 from audiocache.tiers.redis_asking import Command, ask, refuse
 from audiocache.tiers.redis_connection import RedisConnection
 from audiocache.tiers.redis_names import KEY_CHARACTERS, Names, is_key
-from audiocache.tiers.redis_scripts import script
 
 BATCH: Final = 100
 """Members read in one round trip."""
 WRONG_TYPE: Final = "WRONGTYPE"
+NAMED_BY_ALL: Final = 1
+FOREIGN: Final = -1
+"""Of another type: MGET shows a list or a hash as nothing."""
 LISTED: Final = 2048
 """Bytes at the beginning of the details in which the groups are looked for."""
 
-# KEYS: entries. Answers for each 1 where all groups that its envelope lists name it; else 0: then
-# they are asked for by themselves.
-NAMED: Final = script(f"""
-local listing = '^{{"{codec.GROUPS}":(%b[])'
+# KEYS: entries. Answers for each 1 where all groups that its envelope lists name it, FOREIGN where
+# there is no text at all; else 0: then they are asked for by themselves.
+NAMED: Final = scripts.script(f"""
+local listing, call = '^{{"{codec.GROUPS}":(%b[])', redis.pcall
 local function named(entry)
-  local held = redis.pcall('GETRANGE', entry, {codec.HEADER_BYTES}, {codec.HEADER_BYTES + LISTED})
-  local listed = type(held) == 'string' and held:match(listing)
-  local read, groups = pcall(cjson.decode, listed or '')
-  if not read then return 0 end
-  local key = entry:sub(-{KEY_CHARACTERS})
-  for _, group in ipairs(groups) do
-    if type(redis.pcall('ZSCORE', group, key)) ~= 'string' then return 0 end
+  local held = call('GETRANGE', entry, {codec.HEADER_BYTES}, {codec.HEADER_BYTES + LISTED})
+  if type(held) ~= 'string' then return {FOREIGN} end
+  local listed, key = held:match(listing), entry:sub(-{KEY_CHARACTERS})
+  if not listed or listed:find('\\\\', 1, true) then return 0 end
+  for group in listed:gmatch('"([^"]*)"') do
+    if type(call('ZSCORE', group, key)) ~= 'string' then return 0 end
   end
-  return 1
+  return {NAMED_BY_ALL}
 end
 local answer = {{}}
 for i, entry in ipairs(KEYS) do answer[i] = named(entry) end
@@ -73,26 +75,21 @@ class RedisGroups:
         ]
         return list(_silent(heads, self._asked(ranges)))
 
-    def foreign(self, keys: Sequence[str]) -> list[str]:
-        """Those of another type: MGET shows a list or a hash as nothing."""
-        sizes = self._asked([("STRLEN", self._names.entry(key)) for key in keys])
-        return [key for key, size in zip(keys, sizes, strict=True) if isinstance(size, Exception)]
-
     # Indices
 
-    def asking(self, keys: Sequence[str]) -> Command:
-        """What is asked along with entries; `named` reads the answer."""
-        return ("EVALSHA", NAMED.sha, len(keys), *map(self._names.entry, keys))
+    def asking(self, names: Sequence[str]) -> Command:
+        """What is asked along with entries; `told` reads the answer."""
+        return ("EVALSHA", NAMED.sha, len(names), *names)
 
-    def named(self, keys: Sequence[str], answer: object) -> set[str]:
-        """The keys whose groups all name them, as far as the server could say."""
+    def told(self, keys: Sequence[str], answer: object) -> dict[str, int]:
+        """What was answered of entries, as far as the server could say."""
         from redis.exceptions import NoScriptError
 
         if isinstance(answer, NoScriptError):  # new, or restarted
+            call = scripts.Call([self._names.entry(key) for key in keys], [])
             with self._redis.use() as redis:
-                redis.script_load(NAMED.text)
-        told = answer if isinstance(answer, list) else []
-        return {key for key, one in zip(keys, told, strict=False) if one == 1}
+                [answer] = scripts.run(redis, NAMED, [call])
+        return dict(zip(keys, answer, strict=False)) if isinstance(answer, list) else {}
 
     def unnamed(self, entries: Iterable[AudioEntry]) -> dict[str, AudioEntry]:
         """By key those that one of their groups does not name."""

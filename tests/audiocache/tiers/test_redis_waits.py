@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from audiocache.tiers.redis_connection import (
     RedisConnection,
     connect,
 )
-from audiocache.tiers.redis_socket import BoundedSocket, within
+from audiocache.tiers.redis_socket import BoundedSocket, deadline
 from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import NewTier
 from tests.factories import entry
@@ -99,6 +100,15 @@ def ends() -> Iterator[tuple[BoundedSocket, socket.socket]]:
     near.settimeout(0.1)
     with near, far:
         yield BoundedSocket(near), far
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    deadline.begin(seconds)
+    try:
+        yield
+    finally:
+        deadline.end()
 
 
 @pytest.fixture

@@ -5,17 +5,16 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from django.db.models import QuerySet
 from xxhash import xxh3_64_intdigest
 
 from audiocache import database
 from audiocache.clock import now_ms
 from audiocache.conf import CacheConfig
-from audiocache.models import AudioCacheEntry
-from audiocache.rows import checksum, values_of
+from audiocache.rows import values_of
 from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.sql import dialect_for
 from benchmarks.clips import Clips
+from benchmarks.orm import OrmRows
 
 HIT: Final = "SELECT audio, checksum, expires, keep_until FROM audiocache_entry WHERE key = ?"
 FRESH: Final = "SELECT 1 FROM audiocache_entry WHERE key = ? AND expires > ?"
@@ -49,7 +48,7 @@ class Bare:
         self.path = str(tier.stats()["db_path"])
         self.driver = driver_on(self.path, **pragmas)
         alias = next(a for p, a in database._own_files.items() if p == self.path)  # noqa: SLF001
-        self._orm: QuerySet[AudioCacheEntry] = QuerySet(AudioCacheEntry, using=alias)
+        self.orm = OrmRows(clips, alias)
         self._entries = clips.entries
 
     def read(self, key: str) -> bytes | None:
@@ -71,22 +70,3 @@ class Bare:
     def delete(self, key: str) -> None:
         """One row."""
         self.driver.execute(DELETE, (key,))
-
-    def orm_read(self, key: str) -> bytes | None:
-        """As most would write it."""
-        found = self._orm.filter(key=key, expires__gt=now_ms()).first()
-        return None if found is None or found.audio is None else bytes(found.audio)
-
-    def orm_put(self, key: str) -> None:
-        """As most would write it."""
-        entry = self._entries[key]
-        self._orm.update_or_create(
-            key=key,
-            defaults={
-                "audio": entry.audio, "size": entry.size, "expires": entry.expires,
-                "keep_until": entry.keep_until, "created": entry.created, "used": entry.created,
-                "checksum": checksum(entry.audio), "content_type": entry.content_type,
-                "text_digest": entry.text_digest, "source_key": entry.source_key,
-                "schema_version": 1, "hits": 0, "revision": 1,
-            },
-        )  # fmt: skip

@@ -81,7 +81,7 @@ def _store(who: str, clips: Clips, tier: PersistentTier, folder: Path) -> Store:
         return Store(disk.get, lambda key: disk.set(key, clips.sounds[key]))
     bare = Bare(clips, tier)
     if who == "ORM":
-        return Store(bare.orm_read, bare.orm_put)
+        return Store(bare.orm.read, bare.orm.put)
     return Store(bare.read, bare.upsert)
 
 

@@ -8,17 +8,16 @@ from typing import Any, Final
 
 import psycopg
 from django.db import connections
-from django.db.models import QuerySet
 from psycopg import pq
 
 from audiocache.clock import now_ms
 from audiocache.conf import CacheConfig
-from audiocache.models import AudioCacheEntry
-from audiocache.rows import checksum, values_of
+from audiocache.rows import values_of
 from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.sql import dialect_for
 from benchmarks.cases import COMMIT, Case, Loop
 from benchmarks.clips import Clips, K
+from benchmarks.orm import OrmRows
 from benchmarks.stage import Stage
 
 NUMBER: Final = 48
@@ -58,7 +57,7 @@ class Room:
         self.tier = tier
         self._libpq = libpq
         self._driver = driver
-        self._orm: QuerySet[AudioCacheEntry] = QuerySet(AudioCacheEntry, using="audiocache")
+        self.orm = OrmRows(clips, "audiocache")
 
     def fill(self) -> None:
         """All clips."""
@@ -79,11 +78,6 @@ class Room:
             cursor.execute(PLAIN_HIT, [key, now_ms()])
             return bytes(cursor.fetchone()[0])
 
-    def orm_read(self, key: str) -> bytes | None:
-        """As most would write it."""
-        found = self._orm.filter(key=key, expires__gt=now_ms()).first()
-        return None if found is None or found.audio is None else bytes(found.audio)
-
     def upsert(self, key: str) -> None:
         """The driver's own call."""
         values = list(values_of(self.clips.entries[key], now_ms()))
@@ -92,20 +86,6 @@ class Room:
     def put(self, key: str) -> None:
         """Into ours."""
         self.tier.put_many([self.clips.entries[key]])
-
-    def orm_put(self, key: str) -> None:
-        """As most would write it."""
-        entry = self.clips.entries[key]
-        self._orm.update_or_create(
-            key=key,
-            defaults={
-                "audio": entry.audio, "size": entry.size, "expires": entry.expires,
-                "keep_until": entry.keep_until, "created": entry.created, "used": entry.created,
-                "checksum": checksum(entry.audio), "content_type": entry.content_type,
-                "text_digest": entry.text_digest, "source_key": entry.source_key,
-                "schema_version": 1, "hits": 0, "revision": 1,
-            },
-        )  # fmt: skip
 
 
 def _hit(room: Room) -> Case:
@@ -122,7 +102,7 @@ def _hit(room: Room) -> Case:
         loop("libpq", room.read),
         loop("ours", room.tier.get),
         {4: 1.7, 48: 1.35}[clips.size // K],
-        peers=[loop("Django's cursor", room.cursor_read), loop("ORM", room.orm_read)],
+        peers=[loop("Django's cursor", room.cursor_read), loop("ORM", room.orm.read)],
     )
 
 
@@ -141,6 +121,6 @@ def _put(room: Room) -> Case:
         loop("psycopg upsert", room.upsert),
         loop("ours", room.put),
         {4: 1.4, 48: 1.3, 480: 1.2}[clips.size // K],
-        peers=[loop("ORM", room.orm_put)],
+        peers=[loop("ORM", room.orm.put)],
         allowance=COMMIT,
     )

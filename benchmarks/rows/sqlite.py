@@ -99,7 +99,7 @@ def _hit(stores: Stores) -> Case:
         {4: 1.25, 48: 1.2, 480: 1.15}[clips.size // K],
         peers=[
             loop("diskcache", stores.disk.get),
-            loop("ORM", stores.raw.orm_read),
+            loop("ORM", stores.raw.orm.read),
             loop("DatabaseCache", stores.table.get),
             loop("FileBasedCache", stores.files.get),
         ],
@@ -116,7 +116,7 @@ def _miss(stores: Stores) -> Case:
         1.3,
         peers=[
             Loop("diskcache", stores.disk.get, asked, is_none),
-            Loop("ORM", stores.raw.orm_read, asked, is_none),
+            Loop("ORM", stores.raw.orm.read, asked, is_none),
         ],
     )
 
@@ -158,7 +158,7 @@ def _put(stores: Stores) -> Case:
         1.4,
         peers=[
             loop("diskcache", lambda key: disk.set(key, clips.sounds[key]), disk.get, disk.clear),
-            loop("ORM", stores.twin.orm_put, stores.twin.read, stores.empty),
+            loop("ORM", stores.twin.orm.put, stores.twin.read, stores.empty),
         ],
         allowance=COMMIT,
     )

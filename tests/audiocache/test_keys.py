@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from django.utils.functional import lazystr
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from audiocache.keys import RESERVED, canonical_variant, clip_key, clip_of, normalize_text
@@ -177,6 +177,14 @@ def test_a_lone_surrogate_is_refused(text: str) -> None:
 def test_what_is_not_text_is_refused(text: Any) -> None:
     with pytest.raises(TypeError, match=f"text must be str, not {type(text).__name__}"):
         clip_of(text)
+
+
+@given(st.text(st.sampled_from(" \t\r\na\u0301\u00e9\u00a0"), min_size=1))
+def test_what_is_passed_over_where_nothing_is_to_be_changed_changes_nothing(text: str) -> None:
+    plain = re.sub(r"\r+\n", "\n", unicodedata.normalize("NFC", text))
+    plain = re.sub(r"[ \t]+", " ", plain).strip()
+    assume(plain)
+    assert normalize_text(text) == plain
 
 
 @given(st.text(st.characters(exclude_characters="\x00", codec="utf-8")))

@@ -199,7 +199,7 @@ class MultiTierAudioCache(StaleVerbs):
         """Store what was made, unless it was removed since the mark; how many tiers took it."""
         self._upkeep.ensure()
         tiers = self.ladder.store_unless_removed(entry, mark)
-        if tiers is not None:
+        if tiers or (tiers is not None and not entry.spare):
             self._tell_stored(entry, tiers)
         return tiers or 0
 

@@ -120,6 +120,8 @@ class AudioEntry(NamedTuple):
     """Another caller's making of this clip was shared."""
     nowhere: bool = False
     """No tier took it when it was made."""
+    spare: bool = False
+    """Nobody has asked for it yet: it is the first to leave, and nothing leaves for it."""
 
     @property
     def size(self) -> int:

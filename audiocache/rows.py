@@ -57,7 +57,7 @@ def entry_in(row: Sequence[Any], tier: str) -> AudioEntry:
         raise CorruptEntry("an instant is none")
     _check_variant(row[_VARIANT])
     tags = _tags_in(row[_TAGS]) if row[_TAGS] else ()
-    return AudioEntry._make((*row[:_TAGS], tags, sound, tier, False, False, False))
+    return AudioEntry._make((*row[:_TAGS], tags, sound, tier, False, False, False, False))
 
 
 @lru_cache(maxsize=128)
@@ -101,7 +101,10 @@ def _tags_in(value: str) -> tuple[str, ...]:
 
 
 def values_of(entry: AudioEntry, now: int, storage_name: str = "") -> Iterator[Any]:
-    """The values of WRITTEN; the entry is last used `now`. Its sound may lie in a storage."""
+    """The values of WRITTEN; the entry is last used `now`, a spare one never.
+
+    Its sound may lie in a storage.
+    """
     yield from entry[:_TAGS]
     yield json.dumps(entry.tags) if entry.tags else ""
     yield None if storage_name else entry.audio
@@ -109,7 +112,7 @@ def values_of(entry: AudioEntry, now: int, storage_name: str = "") -> Iterator[A
     yield checksum(entry.audio)
     yield from labels_in(entry.variant)
     yield len(entry.audio)
-    yield now
+    yield 0 if entry.spare else now
     yield storage_name
 
 

@@ -7,7 +7,10 @@ to the back once instead of leaving. An OrderedDict, for a dict's front deletion
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
+
+from audiocache.clock import Clock
 
 Slot: TypeAlias = list[Any]
 """[value, size, deadline in the owner's unit, used]: a list, made five times as fast as an
@@ -50,6 +53,15 @@ class Slots:
             dropped.append(self.evict(now))
         by_key[key] = slot
         self.bytes += size
+        return dropped
+
+    def place_spare(self, key: str, slot: Slot, now: int) -> list[tuple[str, Slot]] | None:
+        """Enter a slot as the first to leave; None where another would have to leave for it."""
+        if len(self.by_key) >= self.max_entries or self.bytes + slot[SIZE] > self.max_bytes:
+            return None
+        dropped = self.place(key, slot, now)
+        if dropped is not None:
+            self.by_key.move_to_end(key, last=False)
         return dropped
 
     def _refuse(self, key: str, slot: Slot, now: int) -> None:
@@ -118,3 +130,22 @@ def _limit(name: str, value: object) -> int:
     if value < 0:
         raise ValueError(f"{name} must be at least 0, not {value}")
     return value
+
+
+def reader_of(
+    slots: Slots, tick: Clock, lapse: Callable[[str, Slot], None]
+) -> Callable[[str], Any | None]:
+    """`ByteLRU.get` as a closure: a fifth faster than a method, for what it needs is at hand."""
+    find = slots.by_key.get
+
+    def get(key: str) -> Any | None:
+        slot = find(key)
+        if slot is None:
+            return None
+        if slot[DEADLINE] <= tick():
+            lapse(key, slot)
+            return None
+        slot[USED] = True
+        return slot[VALUE]
+
+    return get

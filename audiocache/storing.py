@@ -70,7 +70,7 @@ class Storing(Care, ABC):
         How many tiers took it, as `store` counts. One whose log may say more of it by now takes
         nothing: look again.
         """
-        left = list(reversed(self.rungs))
+        left = takers = self._takers(entry)
         for _ in range(TRIES):
             self.following.now()
             if self.removals.since(mark.note, entry):
@@ -81,7 +81,7 @@ class Storing(Care, ABC):
                 self.following.now()
             if not left or guard == self.following.guard():
                 break
-        taken = len(self.rungs) - len(left)
+        taken = len(takers) - len(left)
         if not self.removals.since(mark.note, entry):
             return taken
         if taken:  # and not what somebody put there after the removal
@@ -97,6 +97,10 @@ class Storing(Care, ABC):
                     break
                 left.append(rung)
         return left
+
+    def _takers(self, entry: AudioEntry) -> list[Rung]:
+        """The lowest first."""
+        return [rung for rung in reversed(self.rungs) if rung.tier.takes_spares or not entry.spare]
 
     def _put(
         self, rung: Rung, entries: Sequence[AudioEntry], guard: Guard | None = None

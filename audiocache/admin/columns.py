@@ -89,7 +89,9 @@ class EntryColumns:
 
     @admin.display(description=_("last used"))
     def last_used(self, entry: AudioCacheEntry) -> str:
-        """Or stored, where it was not asked for since."""
+        """Or stored, where it was not asked for since; a spare one never was."""
+        if not entry.used:
+            return NOTHING
         return gettext("%s ago") % timesince(_moment(entry.used), _moment(now_ms()), depth=1)
 
     @admin.display(description=_("pinned"), boolean=True)

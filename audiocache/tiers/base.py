@@ -43,6 +43,8 @@ class Tier(ABC):
     """Where removals are written down for the others, in what they share."""
     inline: bool = False
     """Answers at once: no query, no socket, no lock that can wait."""
+    takes_spares: bool = True
+    """Stores what nobody has asked for yet, too."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(LEAVINGS, 0)

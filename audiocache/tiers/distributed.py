@@ -40,6 +40,7 @@ class DistributedTier(Tier):
 
     name: ClassVar[str] = DISTRIBUTED
     shared = True
+    takes_spares = False  # its memory is dear, and it would evict others' keys for them
 
     def __init__(
         self,

@@ -117,9 +117,10 @@ class MemoryTier(Tier):
             held = self.store.peek(entry.key)
             if held is not None and held.expires > self._clock():
                 return False
-        taken = self.store.put(
-            entry.key, entry.found_in(MEMORY), len(entry.audio), entry.keep_until
-        )
+        slot = entry.key, entry.found_in(MEMORY), len(entry.audio), entry.keep_until
+        if entry.spare:
+            return self.store.add(*slot, spare=True)
+        taken = self.store.put(*slot)
         if not taken and entry.keep_until > self._clock():
             self.counts["oversize"] += 1
         return taken

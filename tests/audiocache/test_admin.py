@@ -186,6 +186,11 @@ def test_an_entry_without_end_never_expires(boss: Client, cache: MultiTierAudioC
     assert "never" in boss.get(LIST).content.decode()
 
 
+def test_an_entry_that_nobody_has_asked_for_was_never_used(boss: Client, alias: str) -> None:
+    fill(1, used=0)
+    assert '<td class="field-last_used">-</td>' in boss.get(LIST).content.decode()
+
+
 def test_an_entry_of_the_year_ten_thousand_can_be_shown(boss: Client, alias: str) -> None:
     fill(1, expires=NEVER - 1, keep_until=NEVER - 1)
     assert boss.get(LIST).status_code == 200

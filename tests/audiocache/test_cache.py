@@ -71,6 +71,32 @@ def test_a_hit_fills_the_tiers_above_and_only_those(cache: Cache) -> None:
     assert holders(cache, "Hello") == list(TIERS)
 
 
+def test_a_spare_entry_is_found_and_does_not_lie_in_redis(cache: Cache) -> None:
+    """Nobody has asked for it yet: it takes what room there is, and leaves first."""
+    clip = cache.clip("Hello")
+    spare = cache.entry(clip, Recording(audio=WAV))._replace(spare=True)
+    assert cache.keep(spare, cache.removal_mark()) == 2
+    assert holders(cache, "Hello") == ["memory", "persistent"]
+    found = cache.find(clip)
+    assert found is not None
+    assert (found.audio, found.tier) == (WAV, "memory")
+    empty(cache, "memory")
+    assert cache.get("Hello") == WAV
+    assert holders(cache, "Hello") == ["memory", "persistent"]
+
+
+def test_no_room_for_a_spare_entry_is_no_trouble(
+    new_cache: NewCache, new_tier: NewTier, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory", max_entries=1)])
+    cache.put("Here", WAV)
+    spare = cache.entry(cache.clip("Hello"), Recording(audio=WAV))._replace(spare=True)
+    assert cache.keep(spare, cache.removal_mark()) == 0
+    assert cache.get("Here") == WAV
+    assert cache.get_comprehensive_stats()["performance"].get("unstored", 0) == 0
+    assert "no tier took" not in caplog.text
+
+
 def test_an_entry_tells_what_is_known_of_it(cache: Cache, clock: FakeClock) -> None:
     cache.put("Hello", WAV, tags=["b", "a"], ttl_seconds=60, voice="nova")
     clock.now += 1000

@@ -29,7 +29,7 @@ ENTRIES = st.builds(
     billed_units=NUMBERS, timings=TEXTS, tags=st.lists(TEXTS).map(tuple),
     audio=st.binary(max_size=2000), tier=st.just(ORIGIN), stale=st.just(False),
     joined=st.just(False),
-    nowhere=st.just(False),
+    nowhere=st.just(False), spare=st.just(False),
 )  # fmt: skip
 
 SAMPLE = encode(entry("Hello", tags=("a", "b"), parameters={"voice": "nova"}), 7)

@@ -121,6 +121,22 @@ def test_the_byte_limit_lets_as_many_go_as_are_needed(new_store: NewStore) -> No
     assert (store.keys(), store.total_bytes, store.evicted) == (["d", "e", "f"], 9, 3)
 
 
+def test_a_spare_value_is_the_first_to_leave_and_nothing_leaves_for_it(
+    new_store: NewStore,
+) -> None:
+    store = new_store(max_entries=3, max_bytes=10)
+    fill(store, "ab", 2)
+    assert store.add("s", b"spare", 5, spare=True)
+    assert not store.add("s", b"other", 5, spare=True)
+    assert store.keys() == ["s", "a", "b"]
+    assert not store.add("t", b"t", 1, spare=True)  # there are three
+    fill(store, "c")
+    assert store.keys() == ["a", "b", "c"]
+    store.pop("c")
+    assert not store.add("t", b"t" * 7, 7, spare=True)  # there are four bytes
+    assert (store.keys(), store.total_bytes) == (["a", "b"], 4)
+
+
 def test_a_peek_and_a_membership_test_are_no_use(new_store: NewStore) -> None:
     store = new_store(max_entries=2)
     fill(store, "ab")

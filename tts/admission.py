@@ -47,14 +47,14 @@ _MAGIC: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04")
 _RATE: Final = re.compile(r"_([1-9][0-9]{3,5})(?:_|$)")
 
 
-def admit(recording: Recording, request: SpeechRequest) -> Recording:
+def admit(recording: Recording, request: SpeechRequest, *, is_whole: bool = False) -> Recording:
     """The recording with content type and duration as told from its bytes.
 
     Raises NotAudio unless it is whole, not silent, of the format asked for, and of a
-    plausible length.
+    plausible length. `is_whole`: nothing can have cut it, so its end need not be marked.
     """
     try:
-        return _admitted(recording, request)
+        return _admitted(recording, request, is_whole)
     except _Refusal as refusal:
         error = NotAudio(str(refusal), provider=request.provider or "")
         error.recording = recording
@@ -78,7 +78,7 @@ class _Refusal(Exception):
     """Why it is not sound."""
 
 
-def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
+def _admitted(recording: Recording, request: SpeechRequest, is_whole: bool) -> Recording:
     audio, wanted = recording.audio, content_type_of(request.audio_format or "")
     codec = codec_of(request.audio_format or "")
     _refuse_words(audio, bare=codec in SAMPLES)
@@ -88,7 +88,7 @@ def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
         _refuse_other_coding(walked, request.audio_format or "")
         duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
         if not walked.silent and duration_ms is not None:
-            _refuse_length(duration_ms, request, walked)
+            _refuse_length(duration_ms, request, is_whole=is_whole or walked.end_is_marked)
         if walked.silent or _decodes_to_silence(audio, wanted, walked):
             raise _Refusal("the answer is silent")
     except BadContainer as error:
@@ -188,10 +188,10 @@ def _refuse_apart(decoded: Decoded, whole_ms: int) -> None:
         raise BadContainer(f"its sound goes on behind the {whole_ms} ms that it says")
 
 
-def _refuse_length(duration_ms: int, request: SpeechRequest, walked: Walked) -> None:
+def _refuse_length(duration_ms: int, request: SpeechRequest, *, is_whole: bool) -> None:
     speed = request.speed or 1.0
     # Instructions may be to hurry.
-    fastest = FASTEST if walked.end_is_marked or request.instructions else USUAL
+    fastest = FASTEST if is_whole or request.instructions else USUAL
     least, most = bounds(request.text, speed, ssml=request.ssml, fastest=fastest)
     seconds = duration_ms / 1000
     if not least <= seconds <= most:

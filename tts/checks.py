@@ -13,6 +13,7 @@ from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, SpeechNotConfigured
 from tts.providers import build_provider
 from tts.providers.base import MissingExtra
+from tts.renditions import AS_ASKED
 from tts.rewording import reworded
 from tts.speech import SpeechRequest
 
@@ -30,7 +31,7 @@ _SETTINGS: Final = {
 
 @register("tts")
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """tts.E001 to E006 and W001 to W003."""
+    """tts.E001 to E007 and W001 to W003."""
     try:
         config = TTSConfig.load()
     except ImproperlyConfigured as error:
@@ -65,6 +66,9 @@ def _check_provider(config: TTSConfig) -> Iterator[CheckMessage]:
         except InvalidSpeechRequest as error:
             name = _SETTINGS.get(error.field, "TTS_OPTIONS")
             yield Error(f"{name}: {error}", id="tts.E005")
+        if config.master not in {None, AS_ASKED, *provider.formats}:
+            names = ", ".join((AS_ASKED, *provider.formats))
+            yield Error(f"TTS_MASTER: must be one of {names}", id="tts.E007")
 
 
 def _check_timeout(config: TTSConfig) -> Iterator[CheckMessage]:

@@ -131,6 +131,8 @@ class TTSConfig(MoneySettings):
     voice: str | None = setting(None, _name)
     format: str | None = setting(None, _name)
     """Audio format; None: the provider's default."""
+    master: str | None = setting(None, _name)
+    """What is bought, whichever format is asked for; None: `Provider.master`; none: as asked."""
     language: str | None = setting(None, _name)
     timeout: float = setting(30, number(0.1, 3600))
     """Total seconds that a caller waits for one clip."""

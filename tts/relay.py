@@ -5,8 +5,9 @@ What begins like a message goes nowhere: it is read to its end, and refused ther
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from audiocache.entries import Recording
-from audiocache.streams import Broadcast
 from tts.admission import HEAD, begins_well
 from tts.deadline import Deadline
 from tts.exceptions import ConnectionFailed, CutAnswer
@@ -14,10 +15,20 @@ from tts.providers.base import Provider
 from tts.speech import SpeechRequest
 
 
+class Heard(Protocol):
+    """Where the pieces go: a broadcast, or what makes another format of them for one."""
+
+    def send(self, piece: bytes) -> None:
+        """The next piece. Returns at once, whoever listens, and raises nothing."""
+
+    def rewind(self) -> bool:
+        """Forget what was sent, for another attempt; False when somebody has heard of it."""
+
+
 class Relay:
     """Asks a provider for a stream, and passes it on."""
 
-    def __init__(self, provider: Provider, broadcast: Broadcast) -> None:
+    def __init__(self, provider: Provider, broadcast: Heard) -> None:
         self._provider = provider
         self._broadcast = broadcast
 
@@ -44,7 +55,7 @@ class Relay:
 class Gate:
     """Lets pieces through once their beginning is that of the sound asked for."""
 
-    def __init__(self, broadcast: Broadcast, request: SpeechRequest) -> None:
+    def __init__(self, broadcast: Heard, request: SpeechRequest) -> None:
         self._broadcast = broadcast
         self._request = request
         self._held = bytearray()

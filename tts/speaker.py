@@ -6,6 +6,7 @@ A service is one, and so is each of its fallbacks.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from abc import ABC, abstractmethod
 from functools import cached_property
 
@@ -23,8 +24,8 @@ from tts.outages import FAILURES, Outages
 from tts.prepared import Prepared, PreparedRequests
 from tts.providers.base import Provider
 from tts.quarantine import Limits
-from tts.relay import Relay
-from tts.renditions import Renditions, rendition
+from tts.relay import Heard, Relay
+from tts.renditions import Renditions, rendering, rendition
 from tts.sharing import sharing_of
 from tts.speech import SpeechRequest
 
@@ -147,18 +148,25 @@ class Speaker(ABC):
         wanted = Wanted(paid.clip, paid.request.spoken(), anew, store, by_format=each)
         if paid is prepared:
             return self._pay(wanted, paid, broadcast)
-        return rendition(self._source(wanted, paid), paid.request, prepared.request)
+        return self._made_of(paid, wanted, prepared.request, broadcast)
 
-    def _source(self, wanted: Wanted, paid: Prepared) -> AudioEntry:
-        mark = self.cache.removal_mark()
-        entry = self.cache.entry(paid.clip, self._pay(wanted, paid))
-        if wanted.store:
-            self.cache.keep(entry, mark)
-        return entry
-
-    def _pay(
-        self, wanted: Wanted, prepared: Prepared, broadcast: Broadcast | None = None
+    def _made_of(
+        self, paid: Prepared, wanted: Wanted, asked: SpeechRequest, broadcast: Broadcast | None
     ) -> Recording:
+        """Paid for in one format, and made into another: heard as that while it comes."""
+        mark = self.cache.removal_mark()
+        heard = rendering(broadcast, paid.request, asked) if broadcast else None
+        entry = self.cache.entry(paid.clip, self._pay(wanted, paid, heard))
+        try:
+            made = rendition(entry, paid.request, asked, heard)
+            if heard:
+                heard.admit()
+            return dataclasses.replace(made, billed_units=entry.billed_units)
+        finally:  # what was paid for is kept in any case
+            if wanted.store:
+                self.cache.keep(entry._replace(spare=True), mark)
+
+    def _pay(self, wanted: Wanted, prepared: Prepared, broadcast: Heard | None = None) -> Recording:
         """Ask the provider, unless its answer was refused lately.
 
         Its time begins now, however long this waited for a thread.

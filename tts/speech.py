@@ -200,6 +200,12 @@ class Speech:
         return bool(self.entry.transcoded_from)
 
     @property
+    def paid(self) -> bool:
+        """A provider was asked for it now; it may have been made into another format at once."""
+        billed = self.entry.billed_units is not None
+        return self.tier == PROVIDER and (billed or not self.transcoded)
+
+    @property
     def stored(self) -> bool:
         """Does a tier have it?"""
         return not self.entry.nowhere

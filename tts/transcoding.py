@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from tts.decoding import can_decode, open_sound
-from tts.wav import wav_of
+from tts.encoding import encoder_for
 
 MADE: Final = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 """What can be made of any sound."""
@@ -28,16 +28,8 @@ _READERS: Final = {
 _BARE: Final = frozenset({"pcm", "ulaw", "alaw"})
 """Samples without a header, which say no rate."""
 
-_WRITERS: Final = {
-    "mp3": ("mp3", "libmp3lame"),
-    "opus": ("ogg", "libopus"),
-    "aac": ("adts", "aac"),
-    "flac": ("flac", "flac"),
-}
-"""FFmpeg's muxer and encoder by codec; samples need neither."""
-_KBPS: Final = {"mp3": 64, "opus": 32, "aac": 64}
-"""For one voice, where the format names none."""
 _OPUS_RATES: Final = (8000, 12_000, 16_000, 24_000, 48_000)
+_OPUS_HEARS: Final = 40_000
 _NAME: Final = re.compile(r"([a-z0-9]+)(?:_(\d{4,6})(?:_(\d{1,3}))?)?")
 
 
@@ -80,9 +72,14 @@ def is_good_for(source: Shape, wanted: Shape) -> bool:
     """Does the source hold as much as is wanted, as far as their names say?"""
     if source.codec not in _READERS or (source.codec in _BARE and source.rate is None):
         return False
-    if source.rate and wanted.rate and source.rate < wanted.rate:
+    if source.rate and wanted.rate and source.rate < _needed(wanted.codec, wanted.rate):
         return False
     return source.lossless or not (source.kbps and wanted.kbps and source.kbps < wanted.kbps)
+
+
+def _needed(codec: str, rate: int) -> int:
+    """Opus hears up to 20 kHz, whatever rate it names."""
+    return min(rate, _OPUS_HEARS) if codec == "opus" else rate
 
 
 def transcoded(audio: bytes, source: Shape, wanted: Shape) -> bytes:
@@ -92,21 +89,24 @@ def transcoded(audio: bytes, source: Shape, wanted: Shape) -> bytes:
     try:
         with _opened(audio, source) as file:
             return _written(file, source, wanted)
-    except (FFmpegError, IndexError) as error:  # it has no sound at all
+    except (FFmpegError, IndexError, ValueError) as error:
+        # It has no sound at all, or a rate that changes on the way.
         raise CannotTranscode(f"not to be read as {source.codec}") from error
 
 
 def _written(file: Any, source: Shape, wanted: Shape) -> bytes:
-    rate = wanted.rate or source.rate or file.streams.audio[0].rate or RATE
-    if wanted.codec in _WRITERS:
-        rate = _taken(wanted, rate)
-        return _encoded(_frames(file, rate), wanted, rate)
-    samples = b"".join(_samples(frame) for frame in _frames(file, rate))
-    return wav_of(samples, rate) if wanted.codec == "wav" else samples
+    target = io.BytesIO()
+    rate = rate_for(wanted, source.rate or file.streams.audio[0].rate or RATE)
+    encoder = encoder_for(target, wanted, rate)
+    for frame in _frames(file, rate):
+        encoder.take(frame)
+    encoder.end()
+    return encoder.with_length(target.getvalue())
 
 
-def _taken(wanted: Shape, rate: int) -> int:
-    """Opus knows five rates."""
+def rate_for(wanted: Shape, found: int) -> int:
+    """Hz of what is made; Opus knows five rates."""
+    rate = wanted.rate or found
     return rate if wanted.codec != "opus" or rate in _OPUS_RATES else max(_OPUS_RATES)
 
 
@@ -127,23 +127,3 @@ def _frames(file: Any, rate: int) -> Iterator[Any]:
     if not heard:
         raise CannotTranscode("there is no sound in it")
     yield from resampler.resample(None)
-
-
-def _samples(frame: Any) -> bytes:
-    """A plane may be longer than its samples."""
-    return bytes(frame.planes[0])[: 2 * frame.samples]
-
-
-def _encoded(frames: Iterator[Any], wanted: Shape, rate: int) -> bytes:
-    import av
-
-    muxer, encoder = _WRITERS[wanted.codec]
-    target = io.BytesIO()
-    with av.open(target, "w", format=muxer) as file:
-        stream: Any = file.add_stream(encoder, rate=rate, layout="mono")
-        if kbps := wanted.kbps or _KBPS.get(wanted.codec):
-            stream.bit_rate = 1000 * kbps
-        for frame in frames:
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    return target.getvalue()

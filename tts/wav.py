@@ -12,6 +12,7 @@ UNSAID: Final = 0x7FFFF000
 """Sizes from here on, and 0, are left by a streaming writer who could not know the length:
 up to the end. Some take the length of the headers off the largest number there is.
 """
+ENDLESS: Final = 0xFFFFFFFF
 MAX_CHUNKS: Final = 64
 
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -41,14 +42,54 @@ class Wav(NamedTuple):
         return round(len(self.data) * 1000 / (self.block * self.sample_rate))
 
 
+class Beginning(NamedTuple):
+    """What the header of a WAV file says."""
+
+    coding: int
+    channels: int
+    sample_rate: int
+    bits: int
+    begin: int
+    """Where the samples begin."""
+    size: int
+    """Bytes of them; where that is not said, more than can come."""
+
+
 def wav_of(pcm: bytes, sample_rate: int) -> bytes:
     """A WAV file around 16-bit little-endian mono samples."""
-    size = len(pcm)
-    header = _HEADER.pack(
-        b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, PCM, 1, sample_rate, 2 * sample_rate, 2, 16,
+    return _header(sample_rate, 36 + len(pcm), len(pcm)) + pcm
+
+
+def endless_header(sample_rate: int) -> bytes:
+    """Of a WAV file whose samples are still to come."""
+    return _header(sample_rate, ENDLESS, ENDLESS)
+
+
+def _header(sample_rate: int, riff: int, size: int) -> bytes:
+    return _HEADER.pack(
+        b"RIFF", riff, b"WAVE", b"fmt ", 16, PCM, 1, sample_rate, 2 * sample_rate, 2, 16,
         b"data", size,
     )  # fmt: skip
-    return header + pcm
+
+
+def beginning_of(audio: bytes) -> Beginning | None:
+    """The header of a file that is still coming; None: not all of that is there. Raises BadWav."""
+    if len(audio) < 12:
+        return None
+    if audio[:4] != b"RIFF" or audio[8:12] != b"WAVE":
+        raise BadWav("no RIFF header")
+    fmt = b""
+    at = 12
+    while at + 8 <= len(audio):
+        name, size = audio[at : at + 4], int.from_bytes(audio[at + 4 : at + 8], "little")
+        at += 8
+        if name == b"data":
+            found = _wav(fmt, b"", is_said=False)
+            said = ENDLESS if size >= UNSAID or not size else size
+            return Beginning(*found[:4], at, said)
+        fmt = audio[at : at + size] if name == b"fmt " else fmt
+        at += size + size % 2
+    return None
 
 
 def read_wav(audio: bytes) -> Wav:

@@ -10,7 +10,7 @@ from audiocache.clock import now_ms
 from tts.addresses import url_of
 from tts.cache_status import cache_status
 from tts.service import TTSService
-from tts.speech import PROVIDER, Speech, SpeechRequest
+from tts.speech import Speech, SpeechRequest
 
 ENDPOINT: Final = "/v1/audio/speech"
 MICRO: Final = 1_000_000
@@ -36,8 +36,7 @@ def money(speech: Speech) -> str:
     if not speech.cost:
         return "costs nothing: the voice is this machine's own"
     amount = f"{speech.cost / MICRO:.6f}".rstrip("0").rstrip(".")
-    paid = speech.tier == PROVIDER and not speech.transcoded
-    return f"cost {amount} USD" if paid else f"saved {amount} USD"
+    return f"cost {amount} USD" if speech.paid else f"saved {amount} USD"
 
 
 def as_curl(service: TTSService, request: SpeechRequest, site: str) -> str:

@@ -30,6 +30,11 @@ class StubProvider(ToneProvider):
         self.answer: Callable[[Recording], Recording] = lambda recording: recording
         self.closed = False
 
+    @property
+    def master(self) -> str | None:
+        """Called for what is asked for."""
+        return None
+
     def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:
         self.calls.append(request)
         self.threads.append(threading.get_ident())

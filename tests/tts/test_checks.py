@@ -31,6 +31,8 @@ def _no_debug(settings: Any) -> None:
         ({"PROVIDER": "tone", "VOICE": "altos"}, ["tts.E005"], "TTS_VOICE.*alto"),
         ({"PROVIDER": "tone", "FORMAT": "vorbis"}, ["tts.E005"], "TTS_FORMAT.*wav, pcm"),
         ({"PROVIDER": "tone", "OPTIONS": {"x": 1}}, ["tts.E005"], "TTS_OPTIONS"),
+        ({"PROVIDER": "tone", "MASTER": "mp3"}, ["tts.E007"], "TTS_MASTER.*none, wav, pcm"),
+        ({"PROVIDER": "tone", "MASTER": "none"}, [], ""),
         ({"PROVIDER": "espeak", "LANGUAGE": "qq"}, ["tts.E005"], "TTS_LANGUAGE"),
         ({"PROVIDER": "tone", "TIMEOUT": 1}, ["tts.W001"], "TTS_TIMEOUT"),
         ({"PROVIDER": "tone", "CACHE_ONLY": True, "FALLBACKS": ["espeak"]}, [], ""),

@@ -96,7 +96,8 @@ def test_a_name_says_what_is_in_it(name: str, sample_rate: int | None, shape: Sh
         ("wav", "mp3", True),
         ("mp3", "wav", True),
         ("mp3_44100_32", "mp3_44100_128", False),
-        ("mp3_44100_128", "opus_48000_64", False),  # it has fewer samples
+        ("mp3_44100_128", "opus_48000_64", True),  # of which Opus hears no more
+        ("mp3_24000", "opus_48000_64", False),  # it has fewer samples
         ("mp3_44100_128", "mp3_22050_32", True),
         ("wav_8000", "wav_24000", False),
         ("ulaw_8000", "wav_8000", True),

@@ -60,7 +60,7 @@ class Provider(ABC):
     formats: ClassVar[tuple[str, ...]]
     default_format: ClassVar[str]
     native_format: ClassVar[str]
-    """What it makes at no higher price and without loss: the master of other renditions."""
+    """What it makes at no higher price, without loss if it can: the master of other renditions."""
     max_text: ClassVar[int]
     price_unit: ClassVar[str] = CHARACTERS
     """What the vendor bills: CHARACTERS, BYTES, TOKENS or SECONDS of `tts.prices`."""
@@ -102,6 +102,11 @@ class Provider(ABC):
             )
 
     # What it can do
+
+    @property
+    def master(self) -> str | None:
+        """What is bought, whichever format is asked for, where it holds as much; None: as asked."""
+        return self.native_format if self.remote else None
 
     def voices(self) -> list[Voice]:
         """The voices to choose from; empty when they are not known beforehand."""

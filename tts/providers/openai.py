@@ -66,6 +66,11 @@ class OpenAIProvider(HttpProvider):
         if not self.config.base_url:
             super().check_access()
 
+    @property
+    def master(self) -> str | None:
+        """Of OpenAI; what another server makes without loss, and at what price, is not known."""
+        return None if self.config.base_url else super().master
+
     # The fields of a request
 
     def complete_model(self, request: SpeechRequest) -> str | None:

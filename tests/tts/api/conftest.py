@@ -105,9 +105,10 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def running(kind: Kind, folder: Path) -> Iterator[Site]:
+def running(kind: Kind, folder: Path, **tts: Any) -> Iterator[Site]:
     with Server(openai.answer) as vendor:
         site = settings(folder, vendor.url, BACKEND="multi-tier")
+        site["TTS"] |= tts
         with served(kind, site, folder) as server:
             server.wait()
             keys = json.loads((folder / "keys.json").read_text())

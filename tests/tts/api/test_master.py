@@ -28,10 +28,11 @@ def test_six_formats_are_one_call_for_the_master(master_site: Site) -> None:
     text, calls = phrase(), len(master_site.vendor.heard)
     speech = master_site.client().audio.speech
     for audio_format in FORMATS:
-        for _ in range(2):
-            answer = speech.create(**asked(text, response_format=audio_format))
-            assert answer.response.headers["content-type"] == content_type_of(audio_format)
-        assert judged(answer.content, audio_format, 24_000)
+        request = asked(text, response_format=audio_format)
+        speech.create(**request)
+        answer = speech.create(**request)
+        assert answer.response.headers["content-type"] == content_type_of(audio_format)
+        assert judged(answer.content, audio_format, 24_000).audio == answer.content
     [call] = master_site.vendor.heard[calls:]
     assert call.json()["response_format"] == "wav"
 
@@ -45,7 +46,7 @@ def test_all_formats_at_the_same_moment_are_one_call(master_site: Site) -> None:
 
     with ThreadPoolExecutor(len(FORMATS)) as pool:
         for audio_format, audio in zip(FORMATS, pool.map(heard, FORMATS), strict=True):
-            assert judged(audio, audio_format, 24_000)
+            assert judged(audio, audio_format, 24_000).audio == audio
     assert len(master_site.vendor.heard) == calls + 1
 
 
@@ -64,5 +65,5 @@ def test_what_is_made_is_fifty_milliseconds_behind_the_vendors_first_byte(
             heard = next(pieces := answer.iter_bytes())
             lates.append(time.monotonic() - tap.sent[0])
             tap.let()
-            assert judged(heard + b"".join(pieces), "mp3")
+            assert judged(heard + b"".join(pieces), "mp3").duration_ms
     assert min(lates) <= FIRST_BYTE_SECONDS, lates

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from audiocache import retirement
 from audiocache.finding import entries
-
-PAID = Q(transcoded_from="")
-"""What a provider made; a rendition of it has its cost, and is made for nothing."""
+from audiocache.models import AudioCacheEntry, EntryQuerySet
 
 
 class Held(NamedTuple):
@@ -35,10 +33,29 @@ class Held(NamedTuple):
         return self._asdict() | {"cost": self.cost / 1_000_000}
 
 
+PAID = Q(is_first=True)
+
+
+def by_source() -> EntryQuerySet:
+    """All rows, and of each whether it is the first one of what was paid for.
+
+    Each format of a clip has its cost, and one of them brings the others, whichever have left.
+    """
+    same = AudioCacheEntry.objects.filter(source_key=OuterRef("source_key"))
+    earlier = same.filter(id__lt=OuterRef("id"))
+    return entries().annotate(is_first=~Exists(earlier))
+
+
+def cost_to_make() -> int | None:
+    """Of all that is stored, as far as it was recorded: millionths."""
+    found: int | None = by_source().aggregate(cost=Sum("cost", filter=PAID))["cost"]
+    return found
+
+
 def inventory() -> list[Held]:
-    """All kinds there are, in the order of their names: one query, along an index."""
+    """All kinds there are, in the order of their names: one query, along indices."""
     rows = (
-        entries()
+        by_source()
         .values_list("provider", "model", "voice")
         .annotate(
             held=Count("id"),

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from audiocache import get_audio_cache, retirement
 from audiocache.builder import replace_audio_cache
 from audiocache.entries import NEVER
-from audiocache.inventory import inventory
+from audiocache.inventory import cost_to_make, inventory
 from audiocache.models import AudioCacheEntry, Tag
 from audiocache.pulse import pulse
 from tests.audiocache.conftest import ON_POSTGRESQL, ON_SQLITE
@@ -41,9 +41,10 @@ def alias(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
 @pytest.fixture
 def filled(alias: str) -> str:
     old = {"provider": "acme", "model": "old", "voice": "nova"}
-    row("one", **old, cost=1_500_000)
+    one = row("one", **old, cost=1_500_000)
     row("two", **old)
-    row("two as mp3", **old, cost=1_500_000, transcoded_from="0" * 64)
+    made = {"source_key": one.source_key, "transcoded_from": one.key}
+    row("one as mp3", **old, cost=1_500_000, **made)
     row("three", **old | {"voice": "alto"}, cost=500_000, pinned=True)
     row("four", provider="acme", model="new", voice="nova", cost=250_000)
     Tag.objects.create(tag="menu", key=AudioCacheEntry.objects.get(text="four").key)
@@ -65,12 +66,21 @@ def test_it_counts_by_provider_model_and_voice(filled: str) -> None:
     assert list(found) == [("new", "nova"), ("old", "alto"), ("old", "nova")]
     nova = found["old", "nova"]
     assert nova["entries"] == 3
-    assert nova["bytes"] == sum(len(b"RIFF" + said * 3) for said in (b"one", b"two", b"two as mp3"))
+    assert nova["bytes"] == sum(len(b"RIFF" + said * 3) for said in (b"one", b"two", b"one as mp3"))
     assert nova["cost"] == 1.5, "a rendition is made for nothing"
     assert nova["unpriced"] == 1
     assert nova["retires"] == "2027-03-01"
     assert found["old", "alto"]["pinned"] == 1
     assert found["new", "nova"]["retires"] is None
+
+
+def test_what_was_bought_costs_once_whichever_of_its_formats_have_left(filled: str) -> None:
+    bought = {"provider": "acme", "model": "old", "source_key": "0" * 64}
+    for name in ("as mp3", "as opus"):
+        row(name, **bought, voice="nova", cost=2_000_000, transcoded_from="1" * 64)
+    found = {(kind["model"], kind["voice"]): kind["cost"] for kind in run_json("inventory")}
+    assert found == {("new", "nova"): 0.25, ("old", "alto"): 0.5, ("old", "nova"): 3.5}
+    assert cost_to_make() == 4_250_000
 
 
 def test_it_is_one_query_however_much_there_is(filled: str) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.db.models import Sum
-
 from audiocache.builder import get_audio_cache
 from audiocache.cache import MultiTierAudioCache
 from audiocache.conf import PERSISTENT
-from audiocache.finding import entries
+from audiocache.inventory import cost_to_make
 from audiocache.management.asking import confirm
 from audiocache.management.output import human_bytes
 from audiocache.management.subcommand import Subcommand, add_yes
@@ -50,7 +48,7 @@ def _what_goes(cache: MultiTierAudioCache) -> str:
 
 def _cost() -> str:
     """Of making it again, as far as it was recorded, in the currency's unit."""
-    cost = entries().aggregate(cost=Sum("cost"))["cost"]
+    cost = cost_to_make()
     if cost is None:
         return "what it cost to make was not recorded"
     return f"making it again costs about {cost / 1_000_000:,.4f}, by the recorded cost"

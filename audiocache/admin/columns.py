@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.contrib import admin
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext, pgettext
@@ -110,19 +111,19 @@ class EntryColumns:
         return format_html('<audio controls preload="none" src="{}"></audio>', address)
 
     @admin.display(description=_("created"))
-    def created_at(self, entry: AudioCacheEntry) -> datetime | None:
+    def created_at(self, entry: AudioCacheEntry) -> str:
         """As a time."""
-        return _moment(entry.created)
+        return _shown(entry.created)
 
     @admin.display(description=_("fresh until"))
-    def expires_at(self, entry: AudioCacheEntry) -> datetime | None:
-        """As a time; empty for ever."""
-        return None if entry.expires == NEVER else _moment(entry.expires)
+    def expires_at(self, entry: AudioCacheEntry) -> str:
+        """As a time; none for ever."""
+        return NOTHING if entry.expires == NEVER else _shown(entry.expires)
 
     @admin.display(description=_("kept until"))
-    def kept_until(self, entry: AudioCacheEntry) -> datetime | None:
-        """As a time; empty for ever."""
-        return None if entry.keep_until == NEVER else _moment(entry.keep_until)
+    def kept_until(self, entry: AudioCacheEntry) -> str:
+        """As a time; none for ever."""
+        return NOTHING if entry.keep_until == NEVER else _shown(entry.keep_until)
 
     @admin.display(description=_("variant"))
     def parameters(self, entry: AudioCacheEntry) -> str:
@@ -132,14 +133,20 @@ class EntryColumns:
         )
 
     @admin.display(description=_("model gone from"))
-    def retires(self, entry: AudioCacheEntry) -> date | None:
+    def retires(self, entry: AudioCacheEntry) -> str:
         """The day from which it can no longer be made."""
-        return retirement.dates().get((entry.provider, entry.model))
+        day = retirement.dates().get((entry.provider, entry.model))
+        return date_format(day) if day else NOTHING
 
     @admin.display(description=_("cost"))
     def recorded_cost(self, entry: AudioCacheEntry) -> str:
         """In the currency's unit."""
         return NOTHING if entry.cost is None else f"{entry.cost / 1_000_000:.6f}"
+
+
+def _shown(ms: int) -> str:
+    """In the reader's words; of UTC, as all times here."""
+    return f"{date_format(_moment(ms), 'DATETIME_FORMAT')} UTC"
 
 
 def _moment(ms: int) -> datetime:

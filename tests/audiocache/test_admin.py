@@ -18,7 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from audiocache import CacheConfig, MultiTierAudioCache, get_audio_cache
+from audiocache import FOREVER, CacheConfig, MultiTierAudioCache, get_audio_cache
 from audiocache.admin.filters import VoiceFilter
 from audiocache.builder import replace_audio_cache
 from audiocache.clock import now_ms
@@ -179,6 +179,14 @@ def test_the_list_shows_what_is_known_of_an_entry(boss: Client, cache: MultiTier
     for shown in (key[:12], "nova", "tone", "audio/wav", SECRET, "in 3\xa0hours", "bytes"):
         assert shown in page
     assert key not in page
+
+
+def test_times_are_told_as_people_do(boss: Client, cache: MultiTierAudioCache) -> None:
+    entry = row(cache.put(SECRET, WAV, ttl_seconds=FOREVER))
+    AudioCacheEntry.objects.filter(pk=entry.pk).update(created=1_800_000_000_123)
+    page = boss.get(f"{LIST}{entry.pk}/change/").content.decode()
+    assert "Jan. 15, 2027, 8 a.m. UTC" in page
+    assert "None" not in page
 
 
 def test_an_entry_without_end_never_expires(boss: Client, cache: MultiTierAudioCache) -> None:

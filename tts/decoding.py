@@ -70,6 +70,11 @@ def can_decode() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
+def load() -> None:
+    """Import the decoder: once in a process that takes longer than a clip."""
+    import av  # noqa: F401
+
+
 def decode(
     audio: bytes, pieces: Sequence[Piece], content_type: str, clock: Clock = time.thread_time
 ) -> Decoded:

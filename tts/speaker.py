@@ -16,6 +16,7 @@ from audiocache.exceptions import WaitExpired
 from audiocache.sharing import Sharing
 from audiocache.streams import Broadcast
 from tts.conf import TTSConfig
+from tts.decoding import load
 from tts.exceptions import SpeechTimeout
 from tts.limits import CallLimits
 from tts.making import make
@@ -156,6 +157,8 @@ class Speaker(ABC):
         """Paid for in one format, and made into another: heard as that while it comes."""
         mark = self.cache.removal_mark()
         heard = rendering(broadcast, paid.request, asked) if broadcast else None
+        if heard:  # while the provider is waited for
+            self.cache.executor.submit(load)
         entry = self.cache.entry(paid.clip, self._pay(wanted, paid, heard))
         try:
             made = rendition(entry, paid.request, asked, heard)

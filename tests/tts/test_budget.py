@@ -41,7 +41,8 @@ KINDS = [
 
 
 def phrases(process: int) -> list[str]:
-    return [f"Say {process}{number:03}.." for number in range(40)]
+    """Of eight characters each, as the greeting: so many of them are the limit exactly."""
+    return [f"Say {process}{number:03}" for number in range(40)]
 
 
 def characters(heard: list[Heard]) -> int:
@@ -62,13 +63,13 @@ def test_four_processes_stop_at_the_limit_and_hits_go_on(
             seen = [speaker.answer() for speaker in started]
             made = [text for one in seen for text in one["sounds"]]
             refused = sum(one["errors"].get("BudgetSpent ", 0) for one in seen)
-            assert characters(provider.heard) == WELCOME + 10 * len(made) == 998
+            assert characters(provider.heard) == WELCOME * (1 + len(made)) == LIMIT
             assert len(made) + refused == 4 * 40
             again = together(started, speak=made, threads=1)
             assert [(sorted(one["sounds"]), one["errors"]) for one in again] == [
                 (sorted(made), {})
             ] * 4
-            assert characters(provider.heard) == 998
+            assert characters(provider.heard) == LIMIT
 
 
 def test_a_killed_process_has_spent_what_it_began(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ class Run:
     warming: Warming = field(default_factory=Warming)
     failures: list[str] = field(default_factory=list)
     """Place and kind of error."""
-    interrupted: bool = False
+    interrupted: int = 0
+    """The exit code that says so; 0: it was not."""
     _places: dict[int, str] = field(default_factory=dict)
     """By the identity of the request, which the plan keeps."""
     _errors: Counter[str] = field(default_factory=Counter)

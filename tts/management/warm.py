@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from audiocache.management.subcommand import Subcommand, add_json
 from tts.management.arguments import add_voice_arguments, voice_fields
+from tts.management.interruption import INTERRUPTED, as_interruption, exit_code_of
 from tts.management.plan import Plan, plan_of, shortfalls_of
 from tts.management.progress import progress
 from tts.management.quoting import tell
@@ -22,8 +23,6 @@ from tts.warming import Warming, stored_phrases, warm
 
 SHOWN: Final = 50
 """Places that are listed when something is wrong with them."""
-INTERRUPTED: Final = 130
-"""What a shell makes of Ctrl-C."""
 
 
 class Warm(Subcommand):
@@ -87,9 +86,10 @@ class Warm(Subcommand):
                 advance(warming.done)
 
             try:
-                run.note(warm(run.requests(), note, service=service, namespace=namespace))
-            except KeyboardInterrupt:
-                run.interrupted = True
+                with as_interruption():
+                    run.note(warm(run.requests(), note, service=service, namespace=namespace))
+            except KeyboardInterrupt as interruption:
+                run.interrupted = exit_code_of(interruption)
 
     def _tell(self, run: Run, *, as_json: bool) -> None:
         report = run.report()
@@ -151,7 +151,7 @@ def _end(run: Run) -> None:
     """Raise CommandError with the exit code when not all is well."""
     if run.interrupted:
         raise CommandError(
-            f"Interrupted with {run.left:,} to do: run it again to go on.", returncode=INTERRUPTED
+            f"Interrupted with {run.left:,} to do: run it again to go on.", returncode=run.interrupted
         )
     if reason := run.warming.stopped_by:
         raise CommandError(f"{reason}: it was useless to go on, {run.left:,} not done.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from audiocache.entries import NEVER
+from audiocache.entries import NEVER, AudioEntry
 from audiocache.models import AudioCacheEntry, Tag
 from audiocache.moving import Choice
 from audiocache.tiers.clip_files import ClipFiles
@@ -254,14 +254,26 @@ def peak(work: Any) -> int:
 def moved_in_flat_memory(tier: PersistentTier, path: Path, number: int, size: int) -> None:
     """What is held is a batch, however many there are: half of what is here, at most."""
     for start in range(0, number, 100):
-        some = range(start, start + 100)
-        tier.put_many([entry(str(one), audio=os.urandom(size), text=None) for one in some])
-    keys = set(rows(tier).values_list("key", "checksum"))
+        tier.put_many([_one_of_many(one, size) for one in range(start, start + 100)])
+    rows(tier).filter(cost__lt=number // 10).update(pinned=True, expires=NEVER, keep_until=NEVER)
+    before = _told(tier)
     assert peak(lambda: write(tier, path)) < 28 * MIB
     tier.clear()
     assert peak(lambda: read(tier, path)) < 28 * MIB
-    assert set(rows(tier).values_list("key", "checksum")) == keys
-    assert len(keys) == number
+    assert _told(tier) == before
+    assert len(before[0]) == len(before[1]) == number
+
+
+def _one_of_many(number: int, size: int) -> AudioEntry:
+    audio, tags = os.urandom(size), (f"t{number % 7}",)
+    ttl = HOUR * (1 + number % 4)
+    return entry(str(number), ttl=ttl, stale=HOUR, audio=audio, text=None, cost=number, tags=tags)
+
+
+def _told(tier: PersistentTier) -> tuple[set[tuple[object, ...]], set[tuple[str, str]]]:
+    """Keys, sounds, pins and lives; and tags."""
+    names = ("key", "checksum", "pinned", "created", "expires", "keep_until", "cost")
+    return set(rows(tier).values_list(*names)), tags(tier)
 
 
 @ON_SQLITE
@@ -273,5 +285,6 @@ def test_memory_stays_flat(new_tier: NewTier, tmp_path: Path) -> None:
 def test_memory_stays_flat_with_ten_thousand(
     new_tier: NewTier, sql_kind: str, tmp_path: Path
 ) -> None:
+    """Must show 6 of issue 7."""
     number = 2_000 if os.environ.get("SOAK") == "short" else 10_000
     moved_in_flat_memory(new_tier(sql_kind, max_bytes=0), tmp_path / "a.tar", number, 48 * 1024)

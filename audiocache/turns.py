@@ -118,6 +118,19 @@ class Turns:
         finally:
             turn.settle(ABANDONED)
 
+    @contextmanager
+    def one_by_one(self, name: str, seconds: float) -> Iterator[None]:
+        """Our turn after those of all others, which take `seconds` each at most.
+
+        Where nothing can say whose it is, it is ours at once.
+        """
+        while isinstance(turn := self.take(name, seconds), Wait):
+            turn.future.result()
+        try:
+            yield
+        finally:
+            turn.settle(ABANDONED)
+
     def settle(self, turn: Turn, outcome: str) -> None:
         """See `Turn.settle`. What no store heard of, it does not hear now."""
         with self._lock:

@@ -72,7 +72,8 @@ class Fallbacks:
         request = reworded(
             asked.request, asked.prepared.request, self.first.provider, service.provider
         )
-        return service.prepared(request, asked.namespace), asked.deadline.remaining()
+        prepared = service.prepared(request, asked.namespace, asked.prepared.tags)
+        return prepared, asked.deadline.remaining()
 
     def _counted(self, speech: Speech) -> Speech:
         self.answers += 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from audiocache.entries import Clip
-from tts.speech import SpeechRequest
+from audiocache.fields import as_tags
+from tts.speech import SpeechRequest, as_invalid
 
 MAX_REQUESTS: Final = 2048
 MAX_TEXT: Final = 2048
@@ -22,6 +23,15 @@ class Prepared(NamedTuple):
 
     request: SpeechRequest
     clip: Clip
+    tags: tuple[str, ...] = ()
+    """By which the clip is to be found later; they change neither the sound nor the key."""
+
+    def tagged(self, tags: Iterable[str]) -> Prepared:
+        """With these tags. Raises InvalidSpeechRequest."""
+        try:
+            return self._replace(tags=as_tags(tags)) if tags else self
+        except (TypeError, ValueError) as error:
+            raise as_invalid(error) from error
 
 
 class PreparedRequests:

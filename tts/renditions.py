@@ -168,4 +168,4 @@ def _shape(request: SpeechRequest) -> Shape:
 
 def _in_format(prepared: Prepared, name: str) -> Prepared:
     request = prepared.request.completed(audio_format=name)
-    return Prepared(request, request.clip(prepared.clip.namespace))
+    return prepared._replace(request=request, clip=request.clip(prepared.clip.namespace))

@@ -7,7 +7,7 @@ When the provider fails: -> an older clip, else -> the fallbacks
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Unpack
 
@@ -33,6 +33,9 @@ from tts.tracing import traced
 from tts.wanted import Wanted
 
 logger = logging.getLogger(__name__)
+
+Tags = Iterable[str]
+"""By which clips are removed together, such as those of one person: a list, tuple or set."""
 
 
 class TTSService(Speaker):
@@ -76,9 +79,14 @@ class TTSService(Speaker):
     # Speaking
 
     @traced
-    async def synthesize(self, request: SpeechRequest, *, namespace: str = "") -> Speech:
-        """The speech of a request; a caller who leaves does not stop what was begun."""
-        prepared = self._prepared.of(request, namespace)
+    async def synthesize(
+        self, request: SpeechRequest, *, namespace: str = "", tags: Tags = ()
+    ) -> Speech:
+        """The speech of a request; a caller who leaves does not stop what was begun.
+
+        `tags` are kept with the clip, beside those it has: it can be removed by each of them.
+        """
+        prepared = self.prepared(request, namespace, tags)
         try:
             return Speech(await self.find_or_make(prepared, self.patience))
         except FAILURES as error:
@@ -87,9 +95,11 @@ class TTSService(Speaker):
             return await self.fallbacks.aspeak(self.asked(request, prepared, namespace), error)
 
     @traced
-    def synthesize_sync(self, request: SpeechRequest, *, namespace: str = "") -> Speech:
+    def synthesize_sync(
+        self, request: SpeechRequest, *, namespace: str = "", tags: Tags = ()
+    ) -> Speech:
         """See `synthesize`."""
-        prepared = self._prepared.of(request, namespace)
+        prepared = self.prepared(request, namespace, tags)
         try:
             return Speech(self.find_or_make_sync(prepared, self.patience))
         except FAILURES as error:
@@ -98,28 +108,34 @@ class TTSService(Speaker):
             return self.fallbacks.speak(self.asked(request, prepared, namespace), error)
 
     async def synthesize_text(
-        self, text: str, *, namespace: str = "", **how: Unpack[SpeechFields]
+        self, text: str, *, namespace: str = "", tags: Tags = (), **how: Unpack[SpeechFields]
     ) -> bytes:
         """The audio of a text; what is not given is the provider's or the settings' default."""
-        return (await self.synthesize(SpeechRequest(text, **how), namespace=namespace)).audio
+        request = SpeechRequest(text, **how)
+        return (await self.synthesize(request, namespace=namespace, tags=tags)).audio
 
     def synthesize_text_sync(
-        self, text: str, *, namespace: str = "", **how: Unpack[SpeechFields]
+        self, text: str, *, namespace: str = "", tags: Tags = (), **how: Unpack[SpeechFields]
     ) -> bytes:
         """See `synthesize_text`."""
-        return self.synthesize_sync(SpeechRequest(text, **how), namespace=namespace).audio
+        request = SpeechRequest(text, **how)
+        return self.synthesize_sync(request, namespace=namespace, tags=tags).audio
 
-    def stream(self, request: SpeechRequest, *, namespace: str = "") -> AsyncSpeechStream:
+    def stream(
+        self, request: SpeechRequest, *, namespace: str = "", tags: Tags = ()
+    ) -> AsyncSpeechStream:
         """The audio in pieces, for `async for`: heard as the provider sends it.
 
         Who asks meanwhile hears it from the beginning. It is stored when it has ended well,
         also when the listener has left.
         """
-        return AsyncSpeechStream(self._wanted(request, namespace))
+        return AsyncSpeechStream(self._wanted(request, namespace, tags))
 
-    def stream_sync(self, request: SpeechRequest, *, namespace: str = "") -> SpeechStream:
+    def stream_sync(
+        self, request: SpeechRequest, *, namespace: str = "", tags: Tags = ()
+    ) -> SpeechStream:
         """See `stream`; for `for`."""
-        return SpeechStream(self._wanted(request, namespace))
+        return SpeechStream(self._wanted(request, namespace, tags))
 
     def complete(self, request: SpeechRequest) -> SpeechRequest:
         """The request with every field filled and checked: it has its keys."""
@@ -173,8 +189,8 @@ class TTSService(Speaker):
 
     # Inside
 
-    def _wanted(self, request: SpeechRequest, namespace: str) -> Wanted:
-        return Wanted(self, request, self._prepared.of(request, namespace), namespace)
+    def _wanted(self, request: SpeechRequest, namespace: str, tags: Tags) -> Wanted:
+        return Wanted(self, request, self.prepared(request, namespace, tags), namespace)
 
     def _recorded(self, pairs: Pairs, namespace: str) -> Iterator[tuple[Clip, Recording]]:
         items = pairs.items() if hasattr(pairs, "items") else pairs

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from abc import ABC, abstractmethod
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Recording
 from audiocache.exceptions import WaitExpired
 from audiocache.sharing import Sharing
 from audiocache.streams import Broadcast
+from audiocache.tagging import lacks, with_tags
 from tts.conf import TTSConfig
 from tts.decoding import load
 from tts.exceptions import SpeechTimeout
@@ -81,12 +83,32 @@ class Speaker(ABC):
             remote=provider.remote, timeout=self.config.timeout, lane=provider.account
         )
 
-    def prepared(self, request: SpeechRequest, namespace: str) -> Prepared:
-        """The request complete, and its clip. Raises InvalidSpeechRequest."""
-        return self._prepared.of(request, namespace)
+    def prepared(
+        self, request: SpeechRequest, namespace: str, tags: Iterable[str] = ()
+    ) -> Prepared:
+        """The request complete, its clip and its tags. Raises InvalidSpeechRequest."""
+        return self._prepared.of(request, namespace).tagged(tags)
 
     async def find_or_make(self, prepared: Prepared, seconds: float) -> AudioEntry:
         """The clip within `seconds`: found, made, or an older one. Asks no fallback."""
+        entry = await self._found_or_made(prepared, seconds)
+        if (tagging := self.tagging(prepared, entry)) is None:
+            return entry
+        return await asyncio.wrap_future(self.cache.executor.submit(tagging))
+
+    def find_or_make_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        """See `find_or_make`."""
+        entry = self._found_or_made_sync(prepared, seconds)
+        tagging = self.tagging(prepared, entry)
+        return entry if tagging is None else tagging()
+
+    def tagging(self, prepared: Prepared, entry: AudioEntry) -> Callable[[], AudioEntry] | None:
+        """What adds the request's tags to the clip that it got, where that lacks one."""
+        if not prepared.tags or entry.stale or not lacks(entry, prepared.tags):
+            return None
+        return partial(with_tags, self.cache, entry, prepared.tags)
+
+    async def _found_or_made(self, prepared: Prepared, seconds: float) -> AudioEntry:
         clip = prepared.clip
         if self.outages.quiet(clip) and (entry := await self.outages.afound(self.cache, clip)):
             return entry
@@ -97,8 +119,7 @@ class Speaker(ABC):
                 raise
             return entry
 
-    def find_or_make_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
-        """See `find_or_make`."""
+    def _found_or_made_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
         clip = prepared.clip
         if self.outages.quiet(clip) and (entry := self.outages.found(self.cache, clip)):
             return entry
@@ -170,6 +191,10 @@ class Speaker(ABC):
                 self.cache.keep(entry._replace(spare=True), mark)
 
     def _pay(self, wanted: Wanted, prepared: Prepared, broadcast: Heard | None = None) -> Recording:
+        recording = self._asked(wanted, prepared, broadcast)
+        return dataclasses.replace(recording, tags=prepared.tags) if prepared.tags else recording
+
+    def _asked(self, wanted: Wanted, prepared: Prepared, broadcast: Heard | None) -> Recording:
         """Ask the provider, unless its answer was refused lately.
 
         Its time begins now, however long this waited for a thread.

@@ -110,7 +110,7 @@ class SpeechRequest:
                 texts=("instructions", *(f"options.{name}" for name in self.text_options)),
             )
         except (TypeError, ValueError) as error:
-            raise _as_invalid(error) from error
+            raise as_invalid(error) from error
 
     @property
     def key(self) -> str:
@@ -129,7 +129,7 @@ class SpeechRequest:
             )
 
 
-def _as_invalid(error: Exception) -> InvalidSpeechRequest:
+def as_invalid(error: Exception) -> InvalidSpeechRequest:
     """The key's complaint, such as `options.pitch must be finite`, as one of the request."""
     if isinstance(error, InvalidSpeechRequest):
         return error

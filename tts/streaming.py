@@ -76,7 +76,7 @@ class _Listening:
                     raise
                 continue
             entry = yield from self._told(made)
-        yield from self._rest(Speech(entry))
+        yield from self._rest(Speech((yield from self._tagged(entry))))
 
     def _rest(self, speech: Speech) -> Steps[None]:
         """All of it, unless it was heard while it came."""
@@ -129,6 +129,13 @@ class _Listening:
         found = cache.executor.submit(lambda: cache.told(clip, made, self.joined))
         yield found
         return found.result()
+
+    def _tagged(self, entry: AudioEntry) -> Steps[AudioEntry]:
+        if (tagging := self._wanted.tagging(entry)) is None:
+            return entry
+        tagged = self._wanted.cache.executor.submit(tagging)
+        yield tagged
+        return tagged.result()
 
     def _overdue(self) -> None:
         """Raise SpeechTimeout, unless only the storing is waited for."""

@@ -5,6 +5,7 @@ For one who has heard a byte already there is nothing else: another clip has ano
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from audiocache.cache import MultiTierAudioCache
@@ -76,6 +77,10 @@ class Wanted:
         if outages.quiet(clip) and (entry := await outages.afound(self.cache, clip)):
             return entry
         return await self.cache.afind(clip)
+
+    def tagging(self, entry: AudioEntry) -> Callable[[], AudioEntry] | None:
+        """What adds the request's tags to the clip that it got, where that lacks one."""
+        return self._service.tagging(self._prepared, entry)
 
     def make(self, broadcast: Broadcast) -> Recording:
         """Ask the provider; what it sends is heard on the broadcast."""

@@ -151,7 +151,8 @@ def _end(run: Run) -> None:
     """Raise CommandError with the exit code when not all is well."""
     if run.interrupted:
         raise CommandError(
-            f"Interrupted with {run.left:,} to do: run it again to go on.", returncode=run.interrupted
+            f"Interrupted with {run.left:,} to do: run it again to go on.",
+            returncode=run.interrupted,
         )
     if reason := run.warming.stopped_by:
         raise CommandError(f"{reason}: it was useless to go on, {run.left:,} not done.")

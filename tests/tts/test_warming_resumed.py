@@ -145,7 +145,7 @@ def test_a_warming_that_is_stopped_and_killed(tmp_path: Path, server: Server, nu
     assert (report["failed"], report["not_done"]) == (0, 0)
     assert left <= report["stored"] <= left + AT_ONCE
 
-    # Paid twice is only what a killed process had asked for and could not store: it stands as begun.
+    # Paid twice is only what a killed process had asked for and could not store.
     twice = {text for text, times in site.called.items() if times > 1}
     assert set(site.called) == set(site.texts)
     assert len(twice) <= site.begun

@@ -21,7 +21,7 @@ from audiocache.flights import Flights
 from audiocache.ladder import Ladder
 from audiocache.lanes import Lanes
 from audiocache.places import Places
-from audiocache.removals import TAGS
+from audiocache.removals import TAGS, TEXT
 from audiocache.stale import StaleVerbs
 from audiocache.stats import Recorder
 from audiocache.storing import Mark
@@ -141,6 +141,12 @@ class MultiTierAudioCache(StaleVerbs):
         wanted = list(keys)
         removed = self.ladder.remove(wanted) if wanted else False
         self._tell(signals.entry_removed, keys=wanted, field="", value="")
+        return removed
+
+    def discard_text_in(self, text_digest: str, namespace: str) -> bool:
+        """Remove a text from a namespace whose digest alone is known; True when it was there."""
+        removed = self.ladder.remove_text_in(text_digest, namespace)
+        self._tell(signals.entry_removed, keys=[], field=TEXT, value=text_digest)
         return removed
 
     def discard_tag(self, tag: str) -> bool:

@@ -13,7 +13,7 @@ from audiocache.clock import Clock, now_ms
 from audiocache.entries import AudioEntry, Clip
 from audiocache.following import READINGS, Following
 from audiocache.forks import RenewedLock
-from audiocache.removals import ALL, KEY, Removal, Removals
+from audiocache.removals import ALL, KEY, TEXT, Removal, Removals
 from audiocache.rung import Rung
 from audiocache.stats import HITS, MISSES, Recorder
 from audiocache.storing import TRIES, Mark, Storing
@@ -204,6 +204,10 @@ class Ladder(Storing):
     def remove_group(self, field: str, value: str, namespace: str = "") -> bool:
         """Remove the entries of a text in a namespace, a source or a tag; True: one was there."""
         return self._everywhere([Removal(field, value, namespace)])
+
+    def remove_text_in(self, text_digest: str, namespace: str) -> bool:
+        """As `remove_group`, of a text in a namespace of which the digest alone is known."""
+        return self._everywhere([Removal(TEXT, text_digest, namespace, digested=True)])
 
     def clear(self) -> None:
         """Empty every tier of this cache's entries."""

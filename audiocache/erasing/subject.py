@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from django.db import DatabaseError
 from django.db.models import Q
 
 from audiocache.cache import MultiTierAudioCache
-from audiocache.conf import PERSISTENT
 from audiocache.entries import Clip
-from audiocache.erasing.report import DONE, KEPT, Step
+from audiocache.erasing.report import Step
+from audiocache.erasing.scopes import scopes_of
 from audiocache.finding import entries, ready
-from audiocache.models import AudioCacheEntry, Charge, RefusedClip, Tag
+from audiocache.models import RefusedClip, Tag
 from audiocache.removals import KEY, TAGS, TEXT, Removal
 
 BATCH = 100
@@ -66,38 +65,23 @@ def of_text(clip: Clip, *, every: bool) -> Subject:
 
 
 def of_text_everywhere(cache: MultiTierAudioCache, clip: Clip) -> Subject:
-    """Every variant of a text, in all namespaces that the database knows."""
-    known = _known_namespaces(cache)
-    names = {clip.namespace} | (known or set())
+    """Every variant of a text, in all namespaces that the database or Redis knows."""
+    names, hidden, told = scopes_of(cache, clip)
     parts = [of_text(dataclasses.replace(clip, namespace=name), every=True) for name in names]
     rows = Q(text_digest__in=clip.digests)
+
+    def discard(cache: MultiTierAudioCache) -> bool:
+        named = [part.discard(cache) for part in parts]
+        return any([*named, *(cache.discard_text_in(*one) for one in hidden)])
+
+    by_digest = [Removal(TEXT, text, scope, digested=True) for text, scope in hidden]
     return Subject(
-        removals=[removal for part in parts for removal in part.removals],
+        removals=[*(removal for part in parts for removal in part.removals), *by_digest],
         rows=rows,
         refused=rows,
-        discard=lambda cache: any([part.discard(cache) for part in parts]),  # noqa: C419 - all of them
-        scope=_scope(len(names), known is not None),
+        discard=discard,
+        scope=told,
     )
-
-
-def _known_namespaces(cache: MultiTierAudioCache) -> set[str] | None:
-    """Those of which there is an entry, a refused answer or a charge; None: there is no telling."""
-    if PERSISTENT not in cache.tiers:
-        return None
-    tables = (AudioCacheEntry, RefusedClip, Charge)
-    try:
-        alias = ready()
-        asked = [table.objects.using(alias).values_list("namespace", flat=True) for table in tables]
-        return {name for rows in asked for name in rows.order_by().distinct()}
-    except (DatabaseError, OSError):
-        return None
-
-
-def _scope(number: int, known: bool) -> Step:
-    if known:
-        return Step("namespaces", DONE, f"looked for in all {number:,} that the database knows")
-    told = "without the database nobody knows their names; it was looked for outside of any"
-    return Step("namespaces", KEPT, told, "the same with --namespace, for each of them")
 
 
 def of_keys(keys: Sequence[str]) -> Subject:

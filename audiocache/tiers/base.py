@@ -108,6 +108,12 @@ class Tier(ABC):
         removed = self.remove_many(keys) if keys else 0
         return removed + sum(self.remove_group(r.field, r.value, r.namespace) for r in groups)
 
+    def namespaces_of(self, text_digest: str) -> set[str]:  # noqa: ARG002 - for those who override it
+        """Digests of the namespaces in which it has a text, where it knows no names. For no
+        request: it may look at all that there is.
+        """
+        return set()
+
     def apply(self, removals: Sequence[Removal]) -> None:  # noqa: ARG002 - for those who override it
         """Remove what others removed; who cannot tell what that is forgets everything."""
         self.clear()

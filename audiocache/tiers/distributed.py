@@ -117,7 +117,7 @@ class DistributedTier(Tier):
             number = len(lost)
             self.counts["evicted"] += number
             wanted = [Removal(KEY, key, before=one.created + 1) for key, one in lost.items()]
-            self._remove(wanted)
+            self.remove_all(wanted)
         return {key: one for key, one in found.items() if key not in lost} if lost else found
 
     def _remove_corrupt(self, keys: Sequence[str]) -> None:
@@ -194,17 +194,18 @@ class DistributedTier(Tier):
 
     def remove_many(self, keys: Collection[str]) -> int:
         """Remove entries; how many were there."""
-        return self._remove([Removal(KEY, key) for key in keys])
+        return self.remove_all([Removal(KEY, key) for key in keys])
 
     def remove_group(self, field: str, value: str, namespace: str = "") -> int:
         """Remove the entries of a text in a namespace, of a source or of a tag."""
-        return self._remove([Removal(field, value, namespace)])
+        return self.remove_all([Removal(field, value, namespace)])
 
     def clear(self) -> None:
         """Begin a new generation: what is there is void, and leaves at its own expiry."""
-        self._remove([Removal(ALL)])
+        self.remove_all([Removal(ALL)])
 
-    def _remove(self, removals: Sequence[Removal]) -> int:
+    def remove_all(self, removals: Sequence[Removal]) -> int:
+        """Remove what removals say, also where they come out of a log."""
         return self._removing.apply(removals, Forgetting())[0]
 
     def cleanup(self) -> int:
@@ -212,6 +213,10 @@ class DistributedTier(Tier):
         return 0
 
     # Looking
+
+    def namespaces_of(self, text_digest: str) -> set[str]:
+        """Digests of the namespaces in which there may be something of a text: by SCAN."""
+        return set(self._groups.namespaces_of(text_digest))
 
     def stats(self) -> dict[str, Any]:
         """Type and limits, after the server has answered; entries are not counted: see SCAN."""

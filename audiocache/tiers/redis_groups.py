@@ -22,6 +22,8 @@ from audiocache.tiers.redis_names import KEY_CHARACTERS, Names, is_key
 
 BATCH: Final = 100
 """Members read in one round trip."""
+SCANNED: Final = 1000
+"""Keys that the server looks at in one round trip."""
 WRONG_TYPE: Final = "WRONGTYPE"
 NAMED_BY_ALL: Final = 1
 FOREIGN: Final = -1
@@ -106,6 +108,14 @@ class RedisGroups:
         with self._redis.use() as redis:
             redis.unlink(group)
         return []
+
+    def namespaces_of(self, text_digest: str) -> Iterator[str]:
+        """Digests of those in which a text has an index, by a look at the names of all keys."""
+        pattern, cursor = self._names.groups_of_text(text_digest), None
+        while cursor != 0:
+            with self._redis.use() as redis:
+                cursor, found = redis.scan(cursor or 0, match=pattern, count=SCANNED)
+            yield from (name.decode().rpartition(":")[2] for name in found)
 
     def drop_foreign(self, group: str, members: Sequence[bytes]) -> int:
         """Members that are no keys of ours leave; how many."""

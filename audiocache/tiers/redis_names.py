@@ -55,6 +55,10 @@ class Names:
         room = f":{scope}" if field == TEXT and scope else ""
         return f"{self._prefix}:group:{field}:{shown}{room}"
 
+    def groups_of_text(self, text_digest: str) -> str:
+        """A pattern: the groups of a text in all namespaces, whose digests they end with."""
+        return f"{_literally(self.group(TEXT, text_digest))}:*"
+
     def lease(self, name: str) -> str:
         """Where the lease of a name lies."""
         return f"{self._prefix}:lease:{digest(name)}"
@@ -67,3 +71,8 @@ class Names:
             yield self.group("source_key", entry.source_key)
         for tag in entry.tags:
             yield self.group(TAGS, tag)
+
+
+def _literally(name: str) -> str:
+    """Of what Redis' patterns mean something else by, only itself."""
+    return re.sub(r"[][*?\\]", r"\\\g<0>", name)

@@ -529,6 +529,9 @@ def test_without_texts_no_file_has_one(
     assert any(NEIGHBOUR in raw for raw in files.values()), "the sound is there to be seen"
 
 
+EVERYWHERE = ("--all-variants", "--erase", "--yes")
+
+
 class TestNamespaces:
     """A text may lie in those of others, too: the right to erasure knows none."""
 
@@ -565,11 +568,45 @@ class TestNamespaces:
         [step] = [step for step in told["steps"] if step["place"] == "namespaces"]
         assert (step["state"], "all 4 " in step["told"]) == ("erased", True)
 
+    def test_one_that_redis_alone_knows_is_found(
+        self, cache: MultiTierAudioCache, text: str
+    ) -> None:
+        """Its rows were evicted long ago, and nothing was paid for it."""
+        rows = AudioCacheEntry.objects.using(cache.config.persistent_database)
+        rows.filter(namespace__in=["key-7", "key-8"]).delete()
+        cache.tiers["memory"].clear()
+        told = json.loads(run("remove", text, "--all-variants", "--erase", "--yes", "--json"))
+        assert self.held(cache, text) == set()
+        assert cache.get("Keep me", namespace="key-7") == b"RIFF kept"
+        [step] = [step for step in told["steps"] if step["place"] == "namespaces"]
+        assert (step["state"], "2 that Redis alone" in step["told"]) == ("erased", True)
+
+    def test_a_redis_that_does_not_answer_may_know_more(
+        self, text: str, server: RedisServer
+    ) -> None:
+        server.pause()
+        out = io.StringIO()
+        try:
+            with pytest.raises(CommandError):
+                call_command("audiocache", "remove", text, *EVERYWHERE, stdout=out)
+        finally:
+            server.resume()
+        assert "pending: namespaces: in the 4 that the database knows" in out.getvalue()
+
     def test_one_that_is_named_is_the_only_one(self, cache: MultiTierAudioCache, text: str) -> None:
         run("remove", text, "--all-variants", "--erase", "--yes", "--namespace", "key-7")
         assert self.held(cache, text) == {"", "key-8"}
         run("remove", text, "--all-variants", "--yes")
         assert self.held(cache, text) == {"key-8"}
+
+    def test_redis_knows_them_without_a_database(self, settings: Any, server: RedisServer) -> None:
+        cache = use(settings, BACKEND="redis", REDIS_URL=server.url, REDIS_PREFIX="a[b]*?")
+        cache.put("Hello", b"RIFF1", namespace="key-7")
+        cache.put("Hello there", b"RIFF2", namespace="key-7")
+        told = json.loads(run("remove", "Hello", *EVERYWHERE, "--json"))
+        assert told["complete"] is True
+        with redis.Redis.from_url(server.url) as client:
+            assert len([name for name in client.scan_iter() if b":entry:" in name]) == 1
 
     def test_without_a_database_it_says_what_nobody_knows(self, settings: Any) -> None:
         use(settings, BACKEND="memory")

@@ -50,6 +50,14 @@ def in_use(wrapper: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     return gate if wrapper.vendor == "sqlite" else nullcontext()
 
 
+def close(wrapper: BaseDatabaseWrapper) -> None:
+    """A connection of this thread's. It is a use, too: SQLite has locks of the process meanwhile,
+    which a child would find taken for ever.
+    """
+    with gate if wrapper.vendor == "sqlite" else nullcontext():
+        wrapper.close()
+
+
 def _note(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """A connection was opened, by whatever code; the ORM's statements are uses, too."""
     if connection.vendor == "sqlite" and not _in_memory(connection):
@@ -103,7 +111,8 @@ def close_files() -> None:
         if not (wrapper.in_atomic_block or gate.holds(_thread_of(wrapper))):
             # Not the wrapper's own `close`: that is for its own thread, and for no event loop.
             raw, wrapper.connection = wrapper.connection, None
-            raw.close()
+            if raw is not None:  # other code's thread, which has just closed it
+                raw.close()
     _left_open[get_ident()] = _open_files()
 
 

@@ -120,7 +120,7 @@ def _prepare_file(
 def _leave_lost_file(connection: BaseDatabaseWrapper) -> None:
     lost = _lost[connection.alias]
     if vars(connection).get(_SEEN, 0) != lost and not connection.in_atomic_block:
-        connection.close()
+        inherited.close(connection)
         vars(connection)[_SEEN] = lost
 
 

@@ -260,6 +260,33 @@ for writer in writers:
 still_works()
 """
 
+CLOSED_ELSEWHERE = """
+import sqlite3
+closing, closed = threading.Event(), []
+
+class Slow(sqlite3.Connection):
+    def close(self):
+        closing.set()
+        time.sleep(0.5)
+        super().close()
+        closed.append(threading.get_ident())
+
+keys = fill()
+get_audio_cache().close()
+connections[database.default_alias()].settings_dict["OPTIONS"]["factory"] = Slow
+
+def visit():
+    all_hits(1)
+    get_audio_cache().tiers["persistent"].release()
+
+visitor = in_thread(visit)
+assert closing.wait(20)
+child = forked(all_hits)
+assert closed == [visitor.ident], "it was forked in the middle of SQLite's closing"
+wait(child)
+visitor.join()
+"""
+
 HELD_BY_THE_ONE_WHO_FORKS = """
 def use():
     with builder._lock:
@@ -334,7 +361,9 @@ def test_who_forks_while_it_holds_a_lock_gives_it_back_on_both_sides(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "program", [OPEN_ELSEWHERE, WRITTEN_ELSEWHERE], ids=["open elsewhere", "written elsewhere"]
+    "program",
+    [OPEN_ELSEWHERE, WRITTEN_ELSEWHERE, CLOSED_ELSEWHERE],
+    ids=["open elsewhere", "written elsewhere", "closed elsewhere"],
 )
 def test_a_child_has_locks_of_its_own_on_a_file_that_other_threads_use(
     tmp_path: Path, program: str

@@ -99,7 +99,7 @@ class OwnConnection:
             return
         own_file.notice_loss(self.alias)
         if not self.wrapper.in_atomic_block:  # it is a test's, which wants it back
-            self.wrapper.close()
+            inherited.close(self.wrapper)
 
     @contextmanager
     def _trouble(self, *, reading: bool = False) -> Iterator[BaseDatabaseWrapper]:
@@ -147,7 +147,7 @@ class OwnConnection:
             patience.waited_in_vain(self.alias)
             return
         if not connection.in_atomic_block or getattr(connection.connection, "closed", False):
-            connection.close()
+            inherited.close(connection)
         own_file.unprepare(self.alias)
 
 

@@ -36,17 +36,21 @@ DAY = 86_400_000
 RATE = 15
 
 
+RELEASE_DAYS = 10
+
+
 class Scale(NamedTuple):
-    """How much a team says."""
+    """How much a team says: on the day of a release, and on the others."""
 
     phrases: int
+    on_releases: int
     a_day: int
     limits: dict[str, Any]
 
 
-SHORT = Scale(30, 20, {"persistent_max_size": 8, "memory_max_size": 3})
-LONG = Scale(3_000, 2_000, {})
-"""With the default limits."""
+SHORT = Scale(30, 20, 20, {"persistent_max_size": 8, "memory_max_size": 3})
+LONG = Scale(3_000, 2_000, 100, {})
+"""With the default limits: a release says more phrases than there is room for."""
 
 
 class Team:
@@ -78,8 +82,9 @@ class Team:
 
     def days(self, number: int) -> None:
         for day in range(number):
-            for moment in range(self.scale.a_day):
-                self.clock.now = MORNING + day * DAY + moment * DAY // self.scale.a_day
+            said = self.scale.a_day if day % RELEASE_DAYS else self.scale.on_releases
+            for moment in range(said):
+                self.clock.now = MORNING + day * DAY + moment * DAY // said
                 self.ask(self.phrase())
             self.mishap(day)
 

@@ -21,6 +21,7 @@ class TTSAppConfig(AppConfig):
         from audiocache.management import figures, registry
         from tts import checks, metrics, money_checks, retired  # noqa: F401 - register themselves
         from tts.attempts import attempt_made
+        from tts.budget import budget_unchecked
         from tts.service import reset_on_change
 
         doctor.register("decoding", "tts.doctor.decoding")
@@ -34,4 +35,5 @@ class TTSAppConfig(AppConfig):
         signals.cache_built.connect(metrics.begin)
         attempt_made.connect(metrics.on_attempt)
         signals.call_settled.connect(metrics.on_settled)
+        budget_unchecked.connect(metrics.on_unchecked)
         setting_changed.connect(reset_on_change, dispatch_uid="tts.reset_on_change")

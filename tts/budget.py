@@ -9,6 +9,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from django.dispatch import Signal
+
 from audiocache.charges import (
     NO_LIMIT,
     UNLIMITED,
@@ -26,6 +28,9 @@ from tts.conf import TTSConfig
 from tts.exceptions import BudgetSpent
 
 logger = logging.getLogger(__name__)
+
+budget_unchecked = Signal()
+"""`call`: it goes ahead although nobody can say what is spent. Its cost is owed to the ledger."""
 
 USD: Final = 1_000_000
 """Amounts are millionths."""
@@ -72,6 +77,8 @@ class Budget:
             raise error from None
         if spending is not None and self.is_set:
             self._warn(ledger, spending, call.at)
+        elif self.is_set:  # the ledger has said in the log what ails it
+            budget_unchecked.send_robust(type(self), call=call)
 
     def state(self, spending: Spending) -> list[Used]:
         """Each limit that is set, and how much of it is used."""

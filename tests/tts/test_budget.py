@@ -6,15 +6,16 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
+from prometheus_client import REGISTRY
 
 from audiocache.cache import MultiTierAudioCache
-from audiocache.charges import Spending, Sums
+from audiocache.charges import PaidCall, Spending, Sums
 from audiocache.conf import CacheConfig
 from audiocache.pulse import pulse
 from tests.audiocache.conftest import ON_POSTGRESQL
@@ -26,13 +27,14 @@ from tests.tts.vendors import openai
 from tests.tts.vendors.server import Heard, Server
 from tts import budget, retry
 from tts.api.problems import answer_to
-from tts.budget import Budget, Used, end_of
+from tts.budget import Budget, Used, budget_unchecked, end_of
 from tts.conf import TTSConfig
 from tts.exceptions import BudgetSpent, ProviderDown
 from tts.service import TTSService
 from tts.sharing import pack, unpack
 
 LIMIT = 1_000
+UNCHECKED = "tts_budget_unchecked_calls_total"
 WELCOME = len("Welcome.")
 KINDS = [
     "sqlite",
@@ -146,6 +148,18 @@ class TestInOneProcess:
         assert service.synthesize_text_sync("Ten chars.")
         assert len(provider.calls) == 4
 
+    def test_a_call_that_nobody_can_check_is_made_and_counted(
+        self, stored: MultiTierAudioCache, unchecked: list[PaidCall]
+    ) -> None:
+        alias = stored.config.persistent_database
+        service = self.service(stored, BUDGET_DAILY_CHARACTERS=10)
+        told = REGISTRY.get_sample_value(UNCHECKED) or 0.0
+        service.synthesize_text_sync("Ten chars.")
+        with without_sums(alias or ""):
+            assert service.synthesize_text_sync("Ten more..")
+        assert [call.characters for call in unchecked] == [10]
+        assert REGISTRY.get_sample_value(UNCHECKED) == told + 1
+
     def test_the_next_day_has_a_budget_of_its_own(
         self, stored: MultiTierAudioCache, clock: FakeClock
     ) -> None:
@@ -188,6 +202,29 @@ class TestInOneProcess:
         config = TTSConfig(budget_daily_characters=0)
         service = TTSService(config, cache=stored, provider=LocalStub(config))
         assert service.synthesize_text_sync("Ten chars.")
+
+
+@contextmanager
+def without_sums(alias: str) -> Iterator[None]:
+    """The table of what is spent is not where it was."""
+    there, away = "audiocache_spent", "audiocache_spent_away"
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {there} RENAME TO {away}")
+        yield
+        cursor.execute(f"ALTER TABLE {away} RENAME TO {there}")
+
+
+@pytest.fixture
+def unchecked() -> Iterator[list[PaidCall]]:
+    """Calls of which that is told."""
+    calls: list[PaidCall] = []
+
+    def note(call: PaidCall, **_: Any) -> None:
+        calls.append(call)
+
+    budget_unchecked.connect(note)
+    yield calls
+    budget_unchecked.disconnect(note)
 
 
 def _request(text: str) -> Any:

@@ -29,3 +29,11 @@ def on_settled(*, call: PaidCall, **_: Any) -> None:
         from tts.metrics.counting import account
 
         account(call)
+
+
+def on_unchecked(**_: Any) -> None:
+    """A receiver of `budget_unchecked`."""
+    if installed():
+        from tts.metrics.counting import unchecked
+
+        unchecked()

@@ -17,6 +17,7 @@ from tts.metrics.families import (
     PAID_AGAIN,
     SAVED,
     SPENT,
+    UNCHECKED,
     WAITERS,
 )
 
@@ -45,6 +46,12 @@ def account(call: PaidCall) -> None:
             BILLED.labels(*_labels(call.provider, call.model)).inc(call.characters)
         if call.cause:
             PAID_AGAIN.labels(call.cause).inc()
+
+
+def unchecked() -> None:
+    """A call that no budget could be asked about."""
+    with writing:
+        UNCHECKED.inc()
 
 
 def _labels(provider: str, model: str) -> tuple[str, str]:

@@ -34,6 +34,10 @@ BUDGET: Final = ScrapedGauge(
     "How much of the budget is used that is used most; 0 where none is set.",
     multiprocess_mode="livemax",
 )
+UNCHECKED: Final = Counter(
+    "tts_budget_unchecked_calls_total",
+    "Paid calls that were made while nobody could say what is spent, though a budget is set.",
+)
 WAITERS: Final = ScrapedGauge(
     "tts_flight_waiters",
     "Callers who wait for a call that another one began.",

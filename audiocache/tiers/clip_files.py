@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -21,6 +21,8 @@ from audiocache.entries import AudioEntry
 from audiocache.exceptions import TierError, TierUnavailable
 from audiocache.tiers.sql.batches import batches
 from audiocache.workers import Workers
+
+R = TypeVar("R")
 
 FOLDER: Final = "clips"
 """In the storage; beside a SQLite file it is a folder of this name."""
@@ -84,12 +86,12 @@ class ClipFiles:
     def read(self, name: str, size: int) -> bytes | None:
         """The sound, one byte more at most; None: there is no such file."""
         home_of(name)
-        with self._trouble() as storage:
-            try:
-                with storage.open(name, "rb") as file:
-                    return bytes(file.read(size + 1))
-            except FileNotFoundError:
-                return None
+
+        def look(storage: Storage) -> bytes:
+            with storage.open(name, "rb") as file:
+                return bytes(file.read(size + 1))
+
+        return self._unless_gone(name, look)
 
     def sound(self, name: str, size: int) -> bytes | None:
         """See `read`; None: it is lost. Raises FileTrouble when nobody can tell."""
@@ -166,11 +168,18 @@ class ClipFiles:
 
     def written(self, name: str) -> float:
         """When, in seconds since the epoch; NaN, which is before nothing: it has gone."""
+        found = self._unless_gone(name, lambda storage: storage.get_modified_time(name))
+        return math.nan if found is None else float(found.timestamp())
+
+    def _unless_gone(self, name: str, look: Callable[[Storage], R]) -> R | None:
+        """What is seen of a file; None: there is none. Buckets say that by errors of their own."""
         with self._trouble() as storage:
             try:
-                return float(storage.get_modified_time(name).timestamp())
-            except FileNotFoundError:
-                return math.nan
+                return look(storage)
+            except Exception:
+                if storage.exists(name):
+                    raise
+                return None
 
     @property
     def _folder(self) -> Path | None:

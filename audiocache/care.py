@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from audiocache.clock import Clock
 from audiocache.rung import Rung
 from audiocache.touches import Touches
+
+YOUNG_SECONDS: Final = 3.0
+"""An outage may be a process' own lateness: what was paid for is worth another question."""
 
 
 class Care:
@@ -23,6 +26,11 @@ class Care:
             rung.tier.name: rung.attempt("remove", lambda tier: tier.cleanup()) or 0
             for rung in self.rungs
         }
+
+    def recheck(self) -> None:
+        """Ask what broke down a moment ago once more: something paid for is to be stored."""
+        for rung in self.rungs:
+            rung.recheck(YOUNG_SECONDS)
 
     def flush_touches(self) -> None:
         """Tell the tiers which keys were hit since the last time, oldest first (law 9)."""

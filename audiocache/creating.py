@@ -114,6 +114,7 @@ class CreatingVerbs(TextVerbs):
         """
         self.recorder.bump("created")
         entry = self.entry(clip, recording)
+        self.ladder.recheck()
         tiers = self.keep(entry, mark)
         return (entry if tiers else entry._replace(nowhere=True)), tiers
 

@@ -57,6 +57,11 @@ class Rung:
                 return answer
             time.sleep(AGAIN_SECONDS)
 
+    def recheck(self, seconds: float) -> None:
+        """Where it broke down so shortly ago: ask it once more, whenever the next probe is due."""
+        if self.circuit.is_open_since(seconds):
+            self._asked("", lambda tier: tier.check())
+
     def _asked(
         self, operation: str, call: Callable[[Tier], R]
     ) -> tuple[R | None, TierError | None]:

@@ -46,13 +46,14 @@ class Turn:
 class Wait:
     """For the outcome of another's turn."""
 
-    def __init__(self, name: str, lease: Lease) -> None:
+    def __init__(self, name: str, lease: Lease, asked: float) -> None:
+        """`asked`: before the question that `lease` answers, by the monotonic clock."""
         self.name = name
         self.owner = lease.holder
         self.future: Future[str | None] = Future()
         """The outcome; None when there is none to be had, and the turn may be free."""
         self.future.set_running_or_notify_cancel()
-        self._began = time.monotonic()
+        self._began = asked
         self._learn(lease)
 
     def heed(self, lease: Lease | None) -> bool:
@@ -94,10 +95,11 @@ class Turns:
 
         Where nothing can say who has it, it is ours.
         """
+        asked = time.monotonic()
         turn, lease = self._ask(name, seconds)
         if lease is None or lease.holder == turn.owner:
             return turn
-        wait = Wait(name, lease)
+        wait = Wait(name, lease, asked)
         with self._lock:
             self._waits.add(wait)
         self._beat_soon()

@@ -115,6 +115,28 @@ def test_one_makes_it_and_the_other_gets_it(pair: Any, soon: Any) -> None:
     assert (one.recorder.events["created"], two.recorder.events["created"]) == (1, 0)
 
 
+@ON_SQLITE
+def test_after_a_moment_without_redis_the_others_find_what_was_paid_for(
+    new_pair: NewPair, server: RedisServer
+) -> None:
+    """Who passes Redis over does not know what the database has followed: it took nothing, too."""
+    one, two = new_pair("sqlite", ("redis", {"redis_url": server.url}))
+    for sound in (b"older", b"old"):
+        two.put("b", sound)
+
+    def create() -> bytes:
+        server.pause()
+        one.get("another")  # in vain: Redis is passed over from now on
+        server.resume()
+        two.put("b", b"new")
+        two.ladder.following.now()
+        return SOUND
+
+    assert one.get_or_create("a", create) == SOUND
+    two.tiers["memory"].clear()
+    assert two.get("a") == SOUND
+
+
 def test_an_error_is_everybodys_by_its_kind(pair: Any, soon: Any) -> None:
     one, two = pair
     job = Job(ValueError("about a secret text"))
@@ -415,11 +437,18 @@ def test_in_a_child_turns_and_waits_are_the_parents(pair: Any) -> None:
 
 
 def test_a_wait_that_another_turn_overtook_is_over() -> None:
-    wait = Wait("a", Lease("one", 10_000))
+    wait = Wait("a", Lease("one", 10_000), time.monotonic())
     assert not wait.heed(Lease("one", 10_000))
     assert not wait.heed(None)
     assert wait.heed(Lease("three", 10_000, "two", "stored"))
     assert wait.future.result(0) is None
+
+
+@pytest.mark.parametrize(("ago", "over"), [(0, False), (60, True)], ids=["before", "while"])
+def test_what_ended_before_the_wait_was_of_an_earlier_turn(ago: int, over: bool) -> None:
+    """It began with the question: the answer may have been a long time on its way."""
+    wait = Wait("a", Lease("one", 10_000), time.monotonic() - ago)
+    assert wait.heed(Lease("another", -30_000)) is over
 
 
 # One at a time

@@ -3,7 +3,7 @@
 Reads an order a line, as JSON, and answers each with a line of JSON:
   {"speak": [texts], "threads": n, "at": instant}   each of n threads asks for all texts
   {"speak": [texts], "tasks": n, "at": instant}     the same from asyncio tasks
-  {"put": seconds}                                  puts other clips meanwhile; answers at once
+  {"put": seconds, "threads": n}                    replaces other clips meanwhile; answers at once
   "audio_format": name                              of these: in another format than the site's
 Instants are seconds of the monotonic clock, which all processes of a host share.
 """
@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import json
 import os
+import random
 import sys
 import threading
 import time
@@ -105,15 +106,18 @@ async def speak_in_tasks(texts: list[str], number: int, at: float) -> Seen:
 
 
 def put_for(seconds: float) -> None:
+    """A few clips over and over, the same as others do: each stands in the removal log."""
     end, cache = time.monotonic() + seconds, get_audio_cache()
     while time.monotonic() < end:
-        cache.put(f"{os.getpid()} {time.monotonic_ns()}", os.urandom(8000))
+        cache.put(f"Clip {random.randrange(100)}", os.urandom(8000))
+    connections.close_all()
 
 
 def obey(order: dict[str, Any]) -> dict[str, Any]:
     at = order.get("at", 0.0)
     if "put" in order:
-        threading.Thread(target=put_for, args=(order["put"],), daemon=True).start()
+        for _ in range(order.get("threads", 1)):
+            threading.Thread(target=put_for, args=(order["put"],), daemon=True).start()
         return {}
     if "tasks" in order:
         return asyncio.run(speak_in_tasks(order["speak"], order["tasks"], at)).told()

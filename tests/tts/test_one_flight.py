@@ -21,6 +21,7 @@ from tests.tts.vendors.server import Heard, Server
 
 ROUNDS = 8
 """At most: the machine has other work too, so the quickest counts."""
+PHRASES_UNDER_LOAD = 2 if os.environ.get("SOAK") == "short" else 20
 KINDS = [
     "redis",
     pytest.param("sqlite", marks=pytest.mark.chaos),
@@ -139,6 +140,23 @@ def test_under_a_load_of_puts_too(four: list[Speaker], provider: Server) -> None
         speaker.order(put=1.5)
     assert [speaker.answer() for speaker in four] == [{}] * len(four)
     took(four, provider, "A phrase under load.", threads=50)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "kind", ["redis", "sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)]
+)
+def test_beside_others_who_replace_clips_without_a_pause_too(
+    kind: str, new_site: NewSite, provider: Server
+) -> None:
+    """What their puts wrote into the removal log had a paid clip stored in memory alone."""
+    settings = new_site(kind)
+    with speakers(4, settings) as four, speakers(4, settings) as others:
+        for number in range(PHRASES_UNDER_LOAD):
+            for other in others:
+                other.order(put=2, threads=2)
+            assert [other.answer() for other in others] == [{}] * len(others)
+            took(four, provider, f"Phrase {number} beside others.", threads=50)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ LARGE: Final = 16 * 1024
 """Bytes from which an envelope is cheaper uploaded and renamed than handed to Lua: Lua would copy
 it twice."""
 FIXED_KEYS: Final = 5
-LOOKED: Final = 500
+LOOKED: Final = 2_000
 """Entries of the log that a put looks through at most."""
 
 

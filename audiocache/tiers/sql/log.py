@@ -175,10 +175,10 @@ class SqlLedger(Ledger):
         """
         if self._sql.no_writer:
             self._database.query(self._sql.no_writer)
-        rows = self._database.query(self._log.read, [guard.ledger + 1, READ])
+        rows = self._database.query(self._log.read, [guard.ledger + 1, KEPT])
         gap = bool(rows) and rows[0][0] != guard.ledger + 1
         told = (Row(kind, value, at) for _, at, kind, value in rows)
-        if gap or len(rows) == READ or concern(told, entries):
+        if gap or len(rows) == KEPT or concern(told, entries):
             raise Moved
         followed = Cursor.parse(self._states(FOLLOWED).get(FOLLOWED, ""))
         if followed and guard.stream.history and not _within(followed, guard.stream):

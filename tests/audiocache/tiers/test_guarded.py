@@ -35,8 +35,8 @@ def test_of_a_replaced_neighbour_a_guarded_put_takes_no_notice(
     """Where others write without a pause, a paid clip was stored nowhere, and paid for again."""
     tier = new_tier(kind)
     known = told(tier)
-    for created in range(NOW, NOW + 3):
-        tier.put_many([entry("b", created=created)])
+    for created in range(NOW, NOW + 8):  # as many as a writer may have to wait for
+        tier.put_many([entry(f"{number}", created=created) for number in range(100)])
     assert told(tier) != known
     assert tier.put_many([entry("a")], guard=known) == {entry("a").key}
 

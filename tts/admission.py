@@ -19,9 +19,10 @@ from audiocache.entries import Recording
 from tts.containers import WALKERS, BadContainer, Walked
 from tts.containers.samples import ALAW, LINEAR, ULAW, walk_alaw, walk_pcm, walk_ulaw
 from tts.decoding import FORMATS, Decoded, can_decode, decode
+from tts.endings import breaks_off
 from tts.exceptions import NotAudio
 from tts.formats import codec_of, content_type_of
-from tts.plausible import FASTEST, USUAL, bounds
+from tts.plausible import FASTEST, STEADY, USUAL, bounds, has_directions
 from tts.speech import SpeechRequest
 
 APART_MS: Final = 300
@@ -47,14 +48,14 @@ _MAGIC: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04")
 _RATE: Final = re.compile(r"_([1-9][0-9]{3,5})(?:_|$)")
 
 
-def admit(recording: Recording, request: SpeechRequest, *, is_whole: bool = False) -> Recording:
+def admit(recording: Recording, request: SpeechRequest) -> Recording:
     """The recording with content type and duration as told from its bytes.
 
     Raises NotAudio unless it is whole, not silent, of the format asked for, and of a
-    plausible length. `is_whole`: nothing can have cut it, so its end need not be marked.
+    plausible length. What was made here of a whole clip needs no mark at its end.
     """
     try:
-        return _admitted(recording, request, is_whole)
+        return _admitted(recording, request)
     except _Refusal as refusal:
         error = NotAudio(str(refusal), provider=request.provider or "")
         error.recording = recording
@@ -78,7 +79,7 @@ class _Refusal(Exception):
     """Why it is not sound."""
 
 
-def _admitted(recording: Recording, request: SpeechRequest, is_whole: bool) -> Recording:
+def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
     audio, wanted = recording.audio, content_type_of(request.audio_format or "")
     codec = codec_of(request.audio_format or "")
     _refuse_words(audio, bare=codec in SAMPLES)
@@ -88,9 +89,12 @@ def _admitted(recording: Recording, request: SpeechRequest, is_whole: bool) -> R
         _refuse_other_coding(walked, request.audio_format or "")
         duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
         if not walked.silent and duration_ms is not None:
-            _refuse_length(duration_ms, request, is_whole=is_whole or walked.end_is_marked)
+            may_be_cut = _may_be_cut(recording, request, walked)
+            _refuse_length(duration_ms, request, USUAL if may_be_cut else FASTEST)
         if walked.silent or _decodes_to_silence(audio, wanted, walked):
             raise _Refusal("the answer is silent")
+        if duration_ms is not None and _may_be_cut(recording, request, walked):
+            _refuse_broken_off(duration_ms, recording, request, walked)
     except BadContainer as error:
         raise _Refusal(f"the answer is no whole {wanted}: {error}") from error
     return dataclasses.replace(recording, content_type=wanted, duration_ms=duration_ms)
@@ -188,17 +192,40 @@ def _refuse_apart(decoded: Decoded, whole_ms: int) -> None:
         raise BadContainer(f"its sound goes on behind the {whole_ms} ms that it says")
 
 
-def _refuse_length(duration_ms: int, request: SpeechRequest, *, is_whole: bool) -> None:
-    speed = request.speed or 1.0
-    # Instructions may be to hurry.
-    fastest = FASTEST if is_whole or request.instructions else USUAL
-    least, most = bounds(request.text, speed, ssml=request.ssml, fastest=fastest)
+def _may_be_cut(recording: Recording, request: SpeechRequest, walked: Walked) -> bool:
+    """Where its end would show, or what is made here of a whole one, its pace is no matter.
+
+    Nor is it where somebody may have asked to hurry.
+    """
+    whole = walked.end_is_marked or recording.transcoded_from
+    return not (whole or request.instructions or has_directions(request.text))
+
+
+def _refuse_length(duration_ms: int, request: SpeechRequest, haste: float) -> None:
+    least, most = _bounds(request, haste)
     seconds = duration_ms / 1000
     if not least <= seconds <= most:
         raise _Refusal(
             f"the answer lasts {seconds:.2f} s; for this text {least:.2f} to {most:.0f} s "
             "are plausible"
         )
+
+
+def _refuse_broken_off(
+    duration_ms: int, recording: Recording, request: SpeechRequest, walked: Walked
+) -> None:
+    """An end in full voice is refused where the whole would take longer."""
+    least, _ = _bounds(request, STEADY)
+    wanted = content_type_of(request.audio_format or "")
+    if duration_ms < least * 1000 and breaks_off(recording.audio, wanted, walked):
+        raise _Refusal(
+            f"the answer breaks off after {duration_ms / 1000:.2f} s; this text takes "
+            f"{least:.2f} s or longer"
+        )
+
+
+def _bounds(request: SpeechRequest, haste: float) -> tuple[float, float]:
+    return bounds(request.text, request.speed or 1.0, ssml=request.ssml, haste=haste)
 
 
 def _rate(request: SpeechRequest) -> int | None:

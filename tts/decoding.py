@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from heapq import nlargest
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
-from tts.containers.base import BadContainer, Piece, sound_of
+from tts.containers.base import BadContainer, Piece, Samples, sound_of
 from tts.containers.samples import is_flat
 
 FORMATS: Final = {
@@ -50,6 +50,13 @@ _OPTIONS: Final = {"probesize": "65536", "analyzeduration": "1000000"}
 """Bytes and microseconds that FFmpeg looks at before it begins: by default it reads megabytes."""
 
 _TYPECODES: Final = {"u8": "B", "s16": "h", "s32": "i", "s64": "q", "flt": "f", "dbl": "d"}
+
+HEARING: Final = 0.02
+"""The same for what is heard of a clip, once it is decoded."""
+HEARD_RATE: Final = 16_000
+"""Samples a second of that."""
+PARTS: Final = 4
+"""Of a second, beside its end."""
 
 Clock = Callable[[], float]
 
@@ -141,6 +148,35 @@ def _sampled(audio: bytes, pieces: Sequence[Piece]) -> Iterator[bytes]:
     apart = islice(reversed(pieces), 0, None, max(1, len(pieces) // SAMPLES))
     for piece in (*nlargest(FULLEST, pieces, packed), *apart):
         yield sound_of(audio, [piece])
+
+
+def heard(
+    audio: bytes, pieces: Sequence[Piece], content_type: str, clock: Clock = time.thread_time
+) -> list[Samples]:
+    """Parts of a clip as 16-bit mono samples, the last one or two seconds at the end.
+
+    Nothing of a part that cannot be decoded by itself, or not in time.
+    """
+    may_go_on = _until(clock, HEARING * max(1.0, len(audio) / MIB))
+    others = pieces[: -2 : max(1, len(pieces) // PARTS)]
+    sounds = (sound_of(audio, part) for part in (pieces[-2:], *([piece] for piece in others)))
+    end, *parts = [_heard(sound, FORMATS[content_type], may_go_on) for sound in sounds]
+    return [*parts, end]
+
+
+def _heard(sound: bytes, container: str, may_go_on: Callable[[], bool]) -> Samples:
+    from av.audio.resampler import AudioResampler
+
+    resampler, samples = AudioResampler("s16", "mono", HEARD_RATE), array("h")
+    with suppress(Exception):  # as many kinds as PyAV has: a part need not be whole
+        for _, frames in _steps(sound, container):
+            for frame in chain.from_iterable(map(resampler.resample, frames)):
+                samples.frombytes(bytes(frame.planes[0])[: 2 * frame.samples])
+            if not may_go_on():
+                break
+        else:
+            return samples
+    return array("h")
 
 
 def _are_silent(sounds: Iterable[bytes], container: str, may_go_on: Callable[[], bool]) -> bool:

@@ -148,7 +148,7 @@ def rendition(
         timings=entry.timings,
         transcoded_from=entry.key,
     )
-    return admit(recording, wanted, is_whole=True)
+    return admit(recording, wanted)
 
 
 def rendering(broadcast: Broadcast, source: SpeechRequest, wanted: SpeechRequest) -> Rendering:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+import unicodedata
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -26,7 +27,7 @@ else:
     Base = object
 
 LETTERS_A_SECOND: Final = 10
-"""Plausible for any text: a syllable of Han or Hangul counts as two letters."""
+"""Plausible for any text: a syllable counts as two letters."""
 SHORTEST: Final = 0.1
 """Seconds."""
 
@@ -90,8 +91,13 @@ class StandInProvider(Base):
 
 
 def _seconds(request: SpeechRequest) -> float:
-    spoken = sum(not character.isspace() for character in request.text)
+    spoken = sum(map(_letters, request.text))
     return max(SHORTEST, spoken / LETTERS_A_SECOND / max(1.0, request.speed or 1.0))
+
+
+def _letters(character: str) -> int:
+    """That a character counts as: one that knows no cases is a syllable in most scripts."""
+    return 2 if unicodedata.category(character) == "Lo" else not character.isspace()
 
 
 def _seed(request: SpeechRequest) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from array import array
 from fractions import Fraction
 from functools import cache
 from typing import Final
@@ -76,6 +77,15 @@ def _spoken(text: str, language: str) -> tuple[bytes, int]:
     request = provider.complete(SpeechRequest(text, language=language, audio_format="wav"))
     wav = read_wav(provider.synthesize(request.spoken(), Deadline.after(20)).audio)
     return wav.data, wav.sample_rate
+
+
+def in_full_voice(pcm: bytes, rate: int, part: float) -> float:
+    """Seconds: about this part of a clip, in the midst of what is loudest there."""
+    samples, size = array("h", pcm), rate // 15
+    middle, span = int(len(samples) * part), len(samples) // 20 + 2 * size
+    windows = range(max(0, middle - span), min(len(samples) - size, middle + span), size // 4)
+    loudest = max(windows, key=lambda at: sum(map(abs, samples[at : at + size])))
+    return (loudest + size // 2) / rate
 
 
 def encoded(

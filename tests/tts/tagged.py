@@ -99,6 +99,15 @@ def first_flac_frames(flac: bytes, part: float) -> bytes:
     return flac[:end]
 
 
+def first_frames(audio: bytes, seconds: float, rate: int) -> bytes:
+    """Whole frames of MP3 (behind its tags) or AAC, with what encoders put before the sound."""
+    if frames := list(_frames(audio)):
+        begins, samples = [at for at, _ in frames], frames[0][1].samples
+    else:
+        begins, samples = list(_adts(audio)), 1024
+    return audio[: begins[int((seconds * rate + 1024) / samples)]]
+
+
 def without_xing(mp3: bytes) -> bytes:
     """Without what stands before its sound: nothing says how long it is."""
     return mp3[next(at for at, _ in list(_frames(mp3))[1:]) :]
@@ -118,6 +127,13 @@ def _frames(mp3: bytes) -> Iterator[tuple[int, Frame]]:
     while frame := frame_of(mp3[at : at + 4]):
         yield at, frame
         at += frame.size
+
+
+def _adts(aac: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(aac):
+        yield at
+        at += int.from_bytes(aac[at + 3 : at + 6], "big") >> 5 & 0x1FFF
 
 
 def _pages(ogg: bytes) -> list[bytes]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from array import array
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+Samples: TypeAlias = "array[int] | array[float]"
 
 
 class BadContainer(ValueError):
@@ -17,6 +20,17 @@ class Piece(NamedTuple):
     """Made here or copied: what a decoder must know before. Tags and comments are not in it."""
     begin: int
     end: int
+
+
+class Bare(NamedTuple):
+    """Sound that lies open, sample for sample."""
+
+    data: bytes
+    block: int
+    """Bytes of one sample of all channels."""
+    rate: int
+    """Samples a second."""
+    read: Callable[[bytes], Samples]
 
 
 class Walked(NamedTuple):
@@ -33,6 +47,8 @@ class Walked(NamedTuple):
     """All of the coded sound, in order, and nothing else that the file holds."""
     rate: int | None = None
     """Samples a second; None where those of the sound may be others than its container's."""
+    bare: Bare | None = None
+    """The sound, where it is not coded and its end is not marked."""
 
 
 class Pieces:

@@ -6,16 +6,20 @@ import math
 import struct
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.tts import tagged
-from tests.tts.clips import encoded, in_full_voice, spoken
+from tests.tts.clips import clip, encoded, in_full_voice, spoken
 from tts import endings
-from tts.containers import WALKERS
+from tts.containers import WALKERS, BadContainer
 from tts.containers.base import Bare, Walked
 from tts.containers.samples import linear, linear_24, walk_pcm
 from tts.endings import FALL, breaks_off
+from tts.formats import CONTENT_TYPES
 
 TEXT = "The library closes in fifteen minutes, please come to the desk."
 CUT = 0.6
@@ -134,3 +138,17 @@ def test_without_a_decoder_or_a_rate_nobody_hears_the_end(monkeypatch: pytest.Mo
 def test_an_end_that_cannot_be_decoded_by_itself_is_not_heard() -> None:
     audio = tagged.with_random_frames(_mp3(*spoken(TEXT)), 1)
     assert not breaks_off(audio, "audio/mpeg", WALKERS["audio/mpeg"](audio))
+
+
+@pytest.mark.untraced
+@settings(deadline=None, max_examples=20)
+@given(st.data())
+@pytest.mark.parametrize("audio_format", ["mp3", "aac", "flac", "opus", "vorbis", "wav"])
+def test_whatever_a_walker_lets_pass_has_an_answer(audio_format: str, data: st.DataObject) -> None:
+    audio = bytearray(clip(TEXT, audio_format))
+    for _ in range(data.draw(st.integers(1, 8))):
+        audio[data.draw(st.integers(0, len(audio) - 1))] = data.draw(st.integers(0, 255))
+    content_type = CONTENT_TYPES[audio_format]
+    with suppress(BadContainer):
+        walked = WALKERS[content_type](bytes(audio))
+        assert breaks_off(bytes(audio), content_type, walked) in {True, False}

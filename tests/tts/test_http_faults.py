@@ -5,6 +5,8 @@ Every row runs against each vendor over a real socket. The waits are real, fifty
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ import pytest
 from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.clock import now_ms
 from audiocache.models import RefusedClip
+from tests.tts import tagged
+from tests.tts.clips import encoded
 from tests.tts.vendors import azure, elevenlabs, google, misbehaving, openai, polly
 from tests.tts.vendors.misbehaving import OK
 from tests.tts.vendors.server import Behaviour, Reply, Server
@@ -131,8 +135,8 @@ STATUSES = [
     Row("404", says(404), RequestRefused),
     Row("408", says(408), RequestRefused),
     Row("422", says(422), RequestRefused),
-    Row("no more credit", does(elevenlabs.QUOTA), QuotaSpent, vendors=("elevenlabs",)),
-    Row("no more credit", does(openai.QUOTA), QuotaSpent, vendors=("openai",)),
+    *(Row("no more credit", does(VENDORS[it].QUOTA), QuotaSpent, vendors=(it,)) for it in VENDORS),
+    *(Row("busy", does(VENDORS[it].BUSY), RateLimited, THRICE, vendors=(it,)) for it in VENDORS),
     Row("a wrong call", does(openai.WRONG), RequestRefused, vendors=("openai",)),
     Row(
         "no more credit, and a length that is too long",
@@ -306,6 +310,40 @@ def test_whatever_a_server_does_before_a_listener_hears_a_byte(row: Row) -> None
     assert told.seconds < row.timeout + GRACE
     check_says_nothing(told.error, elevenlabs.KEY)
     assert no_threads_left()
+
+
+def frames(rate: int) -> bytes:
+    """Of MP3, without what says how long it is."""
+    return tagged.without_xing(sound(SECRET_TEXT, f"mp3_{rate}"))
+
+
+NO_SOUND: dict[str, tuple[str, Callable[[int], bytes]]] = {
+    "another format": ("audio/ogg, not audio/mpeg", lambda _: sound(SECRET_TEXT, "opus_48000")),
+    "half a clip": ("no whole audio/mpeg", lambda _: MP3[: len(MP3) // 2]),
+    "silence": ("silent", lambda rate: encoded(bytes(6 * rate), rate, "mp3")),
+    "too short": ("lasts 0.", lambda rate: tagged.first_frames(frames(rate), 0.05, rate)),
+    "too long": ("lasts 1", lambda rate: frames(rate) * 40),
+}
+"""What is answered at a rate, and what is said of it."""
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("what", NO_SOUND)
+def test_what_is_no_whole_sound_under_a_right_length(what: str, vendor: str) -> None:
+    why, make = NO_SOUND[what]
+    body = make(44_100 if vendor == "elevenlabs" else 24_000)
+    if vendor == "google":
+        body = json.dumps({"audioContent": base64.b64encode(body).decode()}).encode()
+    row = Row(what, says(200), NotAudio)
+    with Server(Reply(200, body)) as server, speaking(server, vendor, row) as service:
+        told = run(service)
+        assert service.cache.tiers["memory"].stats()["entry_count"] == 0
+    assert why in str(told.error)
+    assert [attempt.outcome for attempt in told.attempts] == ["not_audio"] * 2
+    assert len(server.heard) == 2
+    check_waits(told.waits, [], ONCE)
+    check_says_nothing(told.error, VENDORS[vendor].KEY)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

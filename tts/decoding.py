@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from heapq import nlargest
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from tts.containers.base import BadContainer, Piece, Samples, sound_of
@@ -53,8 +53,6 @@ _TYPECODES: Final = {"u8": "B", "s16": "h", "s32": "i", "s64": "q", "flt": "f", 
 
 HEARING: Final = 0.02
 """The same for what is heard of a clip, once it is decoded."""
-HEARD_RATE: Final = 16_000
-"""Samples a second of that."""
 PARTS: Final = 4
 """Of a second, beside its end."""
 
@@ -69,6 +67,14 @@ class Decoded(NamedTuple):
     """How long the packets are that the decoder was given, as far as they say."""
     silent: bool
     to_the_end: bool
+
+
+class Part(NamedTuple):
+    """What is heard in a part of a clip: its first channel, or all where they are interleaved."""
+
+    samples: Samples
+    rate: int
+    """Of them in a second."""
 
 
 @cache
@@ -152,8 +158,8 @@ def _sampled(audio: bytes, pieces: Sequence[Piece]) -> Iterator[bytes]:
 
 def heard(
     audio: bytes, pieces: Sequence[Piece], content_type: str, clock: Clock = time.thread_time
-) -> list[Samples]:
-    """Parts of a clip as 16-bit mono samples, the last one or two seconds at the end.
+) -> list[Part]:
+    """Parts of a clip, its last one or two seconds at the end.
 
     Nothing of a part that cannot be decoded by itself, or not in time.
     """
@@ -164,19 +170,20 @@ def heard(
     return [*parts, end]
 
 
-def _heard(sound: bytes, container: str, may_go_on: Callable[[], bool]) -> Samples:
-    from av.audio.resampler import AudioResampler
-
-    resampler, samples = AudioResampler("s16", "mono", HEARD_RATE), array("h")
+def _heard(sound: bytes, container: str, may_go_on: Callable[[], bool]) -> Part:
+    samples, rate = None, 0
     with suppress(Exception):  # as many kinds as PyAV has: a part need not be whole
         for _, frames in _steps(sound, container):
-            for frame in chain.from_iterable(map(resampler.resample, frames)):
-                samples.frombytes(bytes(frame.planes[0])[: 2 * frame.samples])
+            for frame in frames:
+                [first, *_], code = _planes(frame)
+                samples = samples or array(code)
+                samples.frombytes(first)
+                rate = frame.sample_rate * len(first) // samples.itemsize // frame.samples
             if not may_go_on():
                 break
         else:
-            return samples
-    return array("h")
+            return Part(samples or array("h"), rate)
+    return Part(array("h"), 0)
 
 
 def _are_silent(sounds: Iterable[bytes], container: str, may_go_on: Callable[[], bool]) -> bool:
@@ -193,10 +200,16 @@ def _are_silent(sounds: Iterable[bytes], container: str, may_go_on: Callable[[],
 
 
 def _is_silent(frame: Any) -> bool:
+    planes, code = _planes(frame)
+    return all(_is_flat(plane, code) for plane in planes)
+
+
+def _planes(frame: Any) -> tuple[list[bytes], str]:
+    """The samples of each channel, or of all in one, and their type code."""
     kind = frame.format
-    code = _TYPECODES[kind.packed.name]
     count = frame.samples * (1 if kind.is_planar else frame.layout.nb_channels)
-    return all(_is_flat(bytes(plane)[: count * kind.bytes], code) for plane in frame.planes)
+    planes = [bytes(plane)[: count * kind.bytes] for plane in frame.planes]
+    return planes, _TYPECODES[kind.packed.name]
 
 
 def _is_flat(plane: bytes, code: str) -> bool:

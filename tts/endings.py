@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tts.containers.base import Bare, Samples, Walked
-from tts.decoding import HEARD_RATE, can_decode, heard
+from tts.decoding import Part, can_decode, heard
 
 WINDOW: Final = 0.02
 """Seconds; two periods of the deepest voice."""
@@ -18,6 +18,9 @@ WINDOWS: Final = 50
 """As many, all over the clip, tell how loud it is."""
 MOST: Final = 9600
 """Bytes of a window, a multiple of every sample's; no real one has more."""
+STRIDE: Final = 5
+"""Of so many decoded samples one is looked at. No usual number of channels goes into it: each of
+interleaved ones is seen."""
 LOUD: Final = 0.9
 """The part of them that is softer than what counts as the clip's loudness."""
 FALL: Final = 6.0
@@ -49,8 +52,11 @@ def _of_bare(bare: Bare) -> Iterator[Samples]:
         yield bare.read(bare.data[max(0, end - min(size * bare.block, MOST)) : end])
 
 
-def _of_parts(parts: Sequence[Samples]) -> Iterator[Samples]:
+def _of_parts(parts: Sequence[Part]) -> Iterator[Samples]:
     """Of none where the end itself could not be heard."""
-    size = int(HEARD_RATE * WINDOW)
-    for part in parts if len(parts[-1]) >= size else ():
-        yield from (part[at : at + size] for at in range(len(part) % size, len(part), size))
+    sizes = [max(STRIDE, int(part.rate * WINDOW)) for part in parts]
+    if len(parts[-1].samples) < sizes[-1]:
+        return
+    for (samples, _), size in zip(parts, sizes, strict=True):
+        begins = range(len(samples) % size, len(samples), size)
+        yield from (samples[at : at + size : STRIDE] for at in begins)

@@ -359,8 +359,8 @@ UNMARKED: dict[str, Callable[[bytes, int], bytes]] = {
 """What says nowhere how long it is, as providers send it, by format."""
 
 
-REFUSED_OF_20 = {"en": 9, "ru": 14, "el": 12, "ar": 7, "hi": 2, "cmn": 1, "ja": 17, "ko": 7}
-"""Halves at the least, by language."""
+REFUSED_OF_20 = {"en": 12, "ru": 14, "el": 13, "ar": 10, "hi": 11, "cmn": 13, "ja": 17, "ko": 15}
+"""Of clips of which two fifths came, at the least; the rest ends in a pause or is short."""
 
 
 def first_seconds(audio: bytes, seconds: float, rate: int, audio_format: str) -> bytes:
@@ -470,10 +470,10 @@ class TestRealClips:
 
     @pytest.mark.untraced
     @pytest.mark.parametrize("language", TEXTS)
-    def test_so_many_halves_are_refused_and_no_whole_clip(self, language: str) -> None:
-        """Twenty of each script, of all lengths; the shares are those of `docs/providers.md`."""
+    def test_so_many_parts_are_refused_and_no_whole_clip(self, language: str) -> None:
+        """Twenty of each script, of all lengths; `docs/providers.md` has more."""
         chance, text = random.Random(language), TEXTS[language]
-        halves = []
+        refused = 0
         for _ in range(20):
             length = min(len(text), chance.choice((20, 40, 60, 80, 120, 160, 300)))
             begin = text[: len(text) - length + 1].rfind(" ", 0, chance.randrange(len(text))) + 1
@@ -481,8 +481,8 @@ class TestRealClips:
             pcm, rate = spoken_by_espeak(said, language)
             asked = format_request("pcm", said, rate=rate)
             assert admit(Recording(audio=pcm), asked).duration_ms
-            halves.append(is_refused(pcm[: len(pcm) // 4 * 2], asked))
-        assert sum(halves) >= REFUSED_OF_20[language]
+            refused += is_refused(pcm[: len(pcm) // 5 * 2], asked)
+        assert refused >= REFUSED_OF_20[language]
 
     @pytest.mark.parametrize("form", UNMARKED)
     def test_a_part_that_ends_in_a_pause_is_admitted_at_a_possible_pace(self, form: str) -> None:

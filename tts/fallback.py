@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
+from audiocache.entries import AudioEntry
 from tts.deadline import Deadline
-from tts.exceptions import TTSError
+from tts.exceptions import SpeechTimeout, TTSError
 from tts.outages import may_fall_back
 from tts.prepared import Prepared
 from tts.rewording import reworded
@@ -21,6 +22,10 @@ from tts.speech import Speech, SpeechRequest
 
 if TYPE_CHECKING:
     from tts.service import TTSService
+
+
+TOO_LITTLE: Final = 0.01
+"""Seconds; nobody answers within them."""
 
 
 class Asked(NamedTuple):
@@ -46,11 +51,18 @@ class Fallbacks:
         return bool(self.services) and request.provider is None and may_fall_back(error)
 
     def speak(self, asked: Asked, error: TTSError) -> Speech:
-        """The first fallback's speech. Raises the first provider's error, with notes."""
+        """The first fallback's speech. Raises the first provider's error, with notes.
+
+        Who has no time left is not asked, for nobody would hear it: only its stored clip is.
+        """
         failures = _Failures(error)
         for service in self.services:
             with failures.noted(service):
-                entry = service.find_or_make_sync(*self._reworded(service, asked))
+                prepared, seconds = self._reworded(service, asked)
+                if seconds > TOO_LITTLE:
+                    entry = service.find_or_make_sync(prepared, seconds)
+                else:
+                    entry = _in_time(service.cache.find(prepared.clip))
                 return self._counted(Speech(entry, fallback=True))
         raise failures.told() from error
 
@@ -59,7 +71,11 @@ class Fallbacks:
         failures = _Failures(error)
         for service in self.services:
             with failures.noted(service):
-                entry = await service.find_or_make(*self._reworded(service, asked))
+                prepared, seconds = self._reworded(service, asked)
+                if seconds > TOO_LITTLE:
+                    entry = await service.find_or_make(prepared, seconds)
+                else:
+                    entry = _in_time(await service.cache.afind(prepared.clip))
                 return self._counted(Speech(entry, fallback=True))
         raise failures.told() from error
 
@@ -78,6 +94,12 @@ class Fallbacks:
     def _counted(self, speech: Speech) -> Speech:
         self.answers += 1
         return speech
+
+
+def _in_time(stored: AudioEntry | None) -> AudioEntry:
+    if stored is None:
+        raise SpeechTimeout("not asked: no time was left")
+    return stored
 
 
 class _Failures:

@@ -7,6 +7,7 @@ When the provider fails: -> an older clip, else -> the fallbacks
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, Unpack
@@ -23,7 +24,6 @@ from tts.deadline import Deadline
 from tts.exceptions import SpeechNotConfigured
 from tts.fallback import Asked, Fallbacks
 from tts.outages import FAILURES
-from tts.prepared import Prepared
 from tts.providers import build_provider
 from tts.providers.base import Provider
 from tts.speaker import Speaker
@@ -86,26 +86,31 @@ class TTSService(Speaker):
 
         `tags` are kept with the clip, beside those it has: it can be removed by each of them.
         """
+        began = time.monotonic()
         prepared = self.prepared(request, namespace, tags)
         try:
             return Speech(await self.find_or_make(prepared, self.patience))
         except FAILURES as error:
             if not self.fallbacks.may_answer(request, error):
                 raise
-            return await self.fallbacks.aspeak(self.asked(request, prepared, namespace), error)
+            until = Deadline(began + self.config.timeout)
+            asked = Asked(request, prepared, namespace, until)
+            return await self.fallbacks.aspeak(asked, error)
 
     @traced
     def synthesize_sync(
         self, request: SpeechRequest, *, namespace: str = "", tags: Tags = ()
     ) -> Speech:
         """See `synthesize`."""
+        began = time.monotonic()
         prepared = self.prepared(request, namespace, tags)
         try:
             return Speech(self.find_or_make_sync(prepared, self.patience))
         except FAILURES as error:
             if not self.fallbacks.may_answer(request, error):
                 raise
-            return self.fallbacks.speak(self.asked(request, prepared, namespace), error)
+            until = Deadline(began + self.config.timeout)
+            return self.fallbacks.speak(Asked(request, prepared, namespace, until), error)
 
     async def synthesize_text(
         self, text: str, *, namespace: str = "", tags: Tags = (), **how: Unpack[SpeechFields]
@@ -181,11 +186,6 @@ class TTSService(Speaker):
             self.provider.close()
         if "fallbacks" in self.__dict__:
             self.fallbacks.close()
-
-    def asked(self, request: SpeechRequest, prepared: Prepared, namespace: str) -> Asked:
-        """For the fallbacks, who have what is left when the first one took its whole time."""
-        left = self.config.timeout - self.patience
-        return Asked(request, prepared, namespace, Deadline.after(left))
 
     # Inside
 

@@ -118,8 +118,13 @@ class _Listening:
 
     def _hear(self, piece: bytes) -> None:
         if not self._heard:  # nobody else is asked any more
-            self._deadline.extend(self._wanted.timeout - self._wanted.patience)
+            self._whole_time()
         self._heard += len(piece)
+
+    def _whole_time(self) -> Deadline:
+        """The wait is no longer for the first provider to begin, but for the end."""
+        self._deadline.extend(self._wanted.timeout - self._wanted.patience)
+        return self._deadline
 
     def _told(self, made: AudioEntry) -> Steps[AudioEntry | None]:
         """The entry as it is told to this listener; None: it was another rendition."""
@@ -160,7 +165,7 @@ class SpeechStream(_Listening):
         except FAILURES as error:
             if self._heard:
                 raise
-            self._steps = self._rest(self._wanted.instead(error))
+            self._steps = self._rest(self._wanted.instead(error, self._whole_time()))
         return self._next()
 
     def ready(self) -> Self:
@@ -198,7 +203,8 @@ class AsyncSpeechStream(_Listening):
         except FAILURES as error:
             if self._heard:
                 raise
-            self._steps = self._rest(await self._wanted.ainstead(error))
+            speech = await self._wanted.ainstead(error, self._whole_time())
+            self._steps = self._rest(speech)
         return await self._next()
 
     async def ready(self) -> Self:

@@ -12,14 +12,15 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Clip, Recording
 from audiocache.sharing import Sharing
 from audiocache.streams import Broadcast
+from tts.deadline import Deadline
 from tts.exceptions import SpeechTimeout, TTSError
+from tts.fallback import Asked
 from tts.formats import content_type_of
 from tts.prepared import Prepared
 from tts.speaker import too_late
 from tts.speech import Speech, SpeechRequest
 
 if TYPE_CHECKING:
-    from tts.fallback import Asked
     from tts.service import TTSService
 
 
@@ -86,25 +87,25 @@ class Wanted:
         """Ask the provider; what it sends is heard on the broadcast."""
         return self._service.make(self._prepared, broadcast)
 
-    def instead(self, error: TTSError) -> Speech:
+    def instead(self, error: TTSError, until: Deadline) -> Speech:
         """An older clip, or another provider's. Raises the error where there is none."""
         if entry := self._service.outages.older(self.cache, self.clip, error):
             return Speech(entry)
         if not self._service.fallbacks.may_answer(self._request, error):
             raise error
-        return self._service.fallbacks.speak(self._asked(), error)
+        return self._service.fallbacks.speak(self._asked(until), error)
 
-    async def ainstead(self, error: TTSError) -> Speech:
+    async def ainstead(self, error: TTSError, until: Deadline) -> Speech:
         """See `instead`."""
         if entry := await self._service.outages.aolder(self.cache, self.clip, error):
             return Speech(entry)
         if not self._service.fallbacks.may_answer(self._request, error):
             raise error
-        return await self._service.fallbacks.aspeak(self._asked(), error)
+        return await self._service.fallbacks.aspeak(self._asked(until), error)
 
     def too_late(self) -> SpeechTimeout:
         """The listener's wait is over."""
         return too_late(self.timeout)
 
-    def _asked(self) -> Asked:
-        return self._service.asked(self._request, self._prepared, self._namespace)
+    def _asked(self, until: Deadline) -> Asked:
+        return Asked(self._request, self._prepared, self._namespace, until)

@@ -88,6 +88,24 @@ def speaker(service: TTSService, how: str) -> Speak:
     return lambda text=TEXT, **kw: asyncio.run(service.synthesize(SpeechRequest(text, **kw)))
 
 
+def listener(service: TTSService, how: str) -> Callable[[], Speech]:
+    """What a stream says when it was heard to its end, in one of the ways of waiting."""
+
+    def heard() -> Speech:
+        stream = service.stream_sync(SpeechRequest(TEXT))
+        assert b"".join(stream)
+        assert stream.speech is not None
+        return stream.speech
+
+    async def aheard() -> Speech:
+        stream = service.stream(SpeechRequest(TEXT))
+        assert [piece async for piece in stream]
+        assert stream.speech is not None
+        return stream.speech
+
+    return heard if how == "sync" else lambda: asyncio.run(aheard())
+
+
 @pytest.fixture
 def speak(service: TTSService, how: str) -> Speak:
     return speaker(service, how)

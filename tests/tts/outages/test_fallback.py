@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,10 +14,10 @@ import pytest
 
 from audiocache import MultiTierAudioCache
 from audiocache.workers import MAX_THREADS
-from tests.tts.outages.conftest import TEXT, Speak, asking, openai_fallback, speaker
+from tests.tts.outages.conftest import TEXT, Speak, asking, listener, openai_fallback, speaker
 from tests.tts.vendors import elevenlabs, openai
 from tests.tts.vendors.misbehaving import silence
-from tests.tts.vendors.server import Behaviour, Reply, Server
+from tests.tts.vendors.server import Behaviour, Heard, Reply, Server
 from tts.conf import TTSConfig
 from tts.exceptions import (
     ContentRefused,
@@ -24,6 +25,7 @@ from tts.exceptions import (
     ProviderError,
     QuotaSpent,
     RequestRefused,
+    SpeechTimeout,
 )
 from tts.providers import build_provider
 from tts.retry import without_waits
@@ -190,6 +192,45 @@ def test_who_waits_for_one_that_hangs_turns_to_the_next_in_time(
     assert speech.provider == "openai"
     assert 0.3 <= time.monotonic() - started < 1.3
     service.close()
+
+
+def test_one_who_has_no_time_left_is_not_asked(
+    server: Server, other: Server, cache: MultiTierAudioCache, how: str
+) -> None:
+    with openai.server() as third:
+        fallbacks = [openai_fallback(other), openai_fallback(third, VOICE="nova")]
+        config = asking(server, timeout=0.6, fallback_after=0.3, fallbacks=fallbacks)
+        service = TTSService(config, cache=cache)
+        server.behave, other.behave = silence(lambda: server), silence(lambda: other)
+        speak = speaker(service, how)
+        with pytest.raises(SpeechTimeout) as caught:
+            speak()
+        assert caught.value.__notes__[1] == "fallback openai: not asked: no time was left"
+        # What that one once said costs neither money nor time.
+        last = service.fallbacks.services[1]
+        said = last.synthesize_sync(SpeechRequest(TEXT))
+        assert (speak().audio, speak().fallback) == (said.audio, True)
+        assert len(third.heard) == 1
+        service.close()
+
+
+@pytest.mark.parametrize("heard", ["whole", "in pieces"])
+def test_they_have_all_the_time_that_the_first_one_left(
+    server: Server, other: Server, cache: MultiTierAudioCache, how: str, heard: str
+) -> None:
+    config = asking(server, timeout=5, fallback_after=4.8, fallbacks=[openai_fallback(other)])
+    service = TTSService(config, cache=cache)
+    server.behave = SPENT
+    other.behave = late
+    speak = speaker(service, how) if heard == "whole" else listener(service, how)
+    assert speak().provider == "openai"
+    service.close()
+
+
+def late(line: socket.socket, heard: Heard) -> bool:
+    """Takes more time than the one who was asked first would have left when it timed out."""
+    time.sleep(0.4)
+    return openai.answer(line, heard)
 
 
 @pytest.mark.untraced

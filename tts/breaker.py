@@ -103,6 +103,13 @@ class Breaker:
         with self._lock:
             return self._refusal()
 
+    def check(self) -> None:
+        """Raise BreakerOpen where a call would be refused now; lets nobody through."""
+        if (refusal := self.refusal()) is not None:
+            with self._lock:
+                self.refused += 1
+            raise refusal
+
     def snapshot(self) -> dict[str, Any]:
         """For statistics: state (closed, open, half-open), kind of error, seconds, numbers."""
         with self._lock:

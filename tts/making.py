@@ -1,6 +1,6 @@
 """Making a clip: the one place where a provider is called.
 
-(a place) call -> admitted? -> told -> (worth it?) again
+(the breaker) (a place) call -> admitted? -> told -> (worth it?) again
 """
 
 from __future__ import annotations
@@ -45,14 +45,20 @@ def make(
     queue, deadline = Deadline.after(timeout), Deadline.after(timeout)
     ask = relay.ask if relay else provider.synthesize
     call = _Call(provider, ask, request.spoken(), deadline, limits, meter)
+    breaker = breaker_of(provider) if provider.remote else None
     numbers = itertools.count(1)
 
     def attempt() -> Recording:
-        number = next(numbers)
-        with limits.place(queue, deadline, call.waited_until) if limits else nullcontext():
-            return _metered(call, number)
+        return _metered(call, next(numbers))
 
-    return _again(provider)(attempt, deadline, relay.may_repeat if relay else _always)
+    def in_place() -> Recording:
+        """What keeps it from calling is no answer of the provider, and is in no count of them."""
+        if breaker is not None:
+            breaker.check()
+        with limits.place(queue, deadline, call.waited_until) if limits else nullcontext():
+            return attempt() if breaker is None else breaker.guarded(attempt)
+
+    return _again(provider)(in_place, deadline, relay.may_repeat if relay else _always)
 
 
 @dataclass(slots=True)
@@ -81,8 +87,7 @@ def _again(provider: Provider) -> Again:
         raise MissingExtra("Asking a provider again needs: pip install 'django-audiocache[tts]'")
     from tts.retry import retried
 
-    breaker = breaker_of(provider)
-    return lambda call, *until: retried(lambda: breaker.guarded(call), *until)
+    return retried
 
 
 def _metered(call: _Call, number: int) -> Recording:

@@ -105,9 +105,7 @@ class Outages:
             return entry
         if self._cache_only:
             raise NotCached(f"{self._provider} is not asked: TTS_CACHE_ONLY is true")
-        if (refusal := self.breaker.refusal()) is not None:
-            self.breaker.refused += 1
-            raise refusal
+        self.breaker.check()
         # It rested on an older clip, which is gone: it was removed, or its time is over.
         self._resting.pop(clip.source_key, None)
         return None

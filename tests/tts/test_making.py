@@ -5,15 +5,21 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from audiocache.places import Places
 from tests.tts.doubles import LocalStub, StubProvider
 from tts import attempts, retry
 from tts.attempts import Attempt, attempt_made
+from tts.breaker import OUTAGE, breaker_of
 from tts.conf import TTSConfig
-from tts.exceptions import NotAudio, ProviderDown, QuotaSpent, RateLimited
+from tts.deadline import Deadline
+from tts.exceptions import NotAudio, ProviderDown, QuotaSpent, RateLimited, TTSError
+from tts.limits import CallLimits
 from tts.making import make
 from tts.providers.base import MissingExtra
 from tts.speech import SpeechRequest
@@ -126,3 +132,69 @@ def test_without_tenacity_it_is_one_sentence(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"pip install 'django-audiocache\[tts\]'"):
         make(provider, request(provider), 5)
+
+
+class TestTheQueueIsNoAnswer:
+    """What the breaker counts is how calls end, and not what kept them from being made."""
+
+    def ask(self, provider: StubProvider, limits: CallLimits, seconds: float = 5) -> str:
+        with pytest.raises(TTSError) as caught:
+            make(provider, request(provider), seconds, limits)
+        return type(caught.value).__name__
+
+    def test_a_pause_for_all_neither_opens_the_breaker_nor_ends_a_row(
+        self, provider: StubProvider, told: list[Attempt]
+    ) -> None:
+        breaker, limits = breaker_of(provider), CallLimits(provider, None, Places([]))
+        provider.error = ProviderDown("no", status=500)
+        assert self.ask(provider, limits) == "ProviderDown"
+        limits.heed(RateLimited("no", status=429, retry_after=30))
+        breaker.clock = lambda: time.monotonic() + OUTAGE.lasting
+        assert {self.ask(provider, limits) for _ in range(6)} == {"RateLimited"}
+        assert (breaker.snapshot()["state"], len(told)) == ("closed", 3)
+        rested = CallLimits(provider, None, Places([]))
+        assert self.ask(provider, rested) == "BreakerOpen"  # after two more that failed
+        assert len(told) == 5
+
+    def test_time_in_the_queue_is_no_time_of_failures(
+        self, provider: StubProvider, told: list[Attempt]
+    ) -> None:
+        breaker, limits = breaker_of(provider), CallLimits(provider, 1, Places([]))
+        breaker.clock = clock = Clock()
+        provider.error = ProviderDown("no", status=500)
+        with ThreadPoolExecutor(5) as pool:
+            with limits.place(Deadline.after(20), Deadline.after(20)):
+                waiting = [pool.submit(self.ask, provider, limits, 20) for _ in range(5)]
+                while limits.stats()["waiting"] != 5:
+                    time.sleep(0.001)
+                clock.now += OUTAGE.lasting + 1
+            assert {one.result() for one in waiting} == {"ProviderDown"}
+        assert (breaker.snapshot()["state"], len(told)) == ("closed", 15)
+
+    def test_who_finds_it_open_does_not_queue_and_who_queues_does_not_call(
+        self, provider: StubProvider
+    ) -> None:
+        breaker, limits = breaker_of(provider), CallLimits(provider, 1, Places([]))
+        with ThreadPoolExecutor(1) as pool:
+            with limits.place(Deadline.after(20), Deadline.after(20)):
+                waiting = pool.submit(self.ask, provider, limits, 20)
+                while limits.stats()["waiting"] != 1:
+                    time.sleep(0.001)
+                with pytest.raises(QuotaSpent):
+                    breaker.guarded(spent)
+                assert self.ask(provider, limits, 0.1) == "BreakerOpen"
+            assert waiting.result() == "BreakerOpen"
+        assert (provider.calls, breaker.refused) == ([], 2)
+
+
+class Clock:
+    """Seconds, moved by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def spent() -> None:
+    raise QuotaSpent("no credit")

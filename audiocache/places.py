@@ -82,6 +82,10 @@ class Places:
         """
         self._first(lambda store: store.narrow(_digest(name), limit, firm=firm))
 
+    def lower(self, name: str, most: int) -> None:
+        """From now on one less at once than is allowed now of `most`; after a while one more."""
+        self._first(lambda store: store.lower(_digest(name), most))
+
     def pause(self, name: str, ms: int) -> None:
         """Nobody is to begin for so long; a longer pause stays."""
         self._first(lambda store: store.pause(_digest(name), ms))

@@ -115,10 +115,13 @@ class CallLimits:
         return time.monotonic() + ms / 1000  # not before that of the store
 
     def _learn(self, error: ProviderError | None, most: int) -> None:
-        """How many calls at once there may be: guessed from a refusal, or as it was said."""
+        """How many calls at once there may be: guessed from a refusal, or as it was said.
+
+        A guess begins with what all processes are allowed now, as it grows while all goes well.
+        """
         if isinstance(error, RateLimited) and error.at_once:
-            self._told = max(1, min(self._told or most, most) - 1)
-            self._places.narrow(self._name, self._told)
+            self._told = None  # what was said before is no longer what holds
+            self._places.lower(self._name, most)
         elif (said := self._provider.allowed_calls) and self._is_news(said):
             self._told, self._told_at = said, time.monotonic()
             self._places.narrow(self._name, said, firm=True)

@@ -36,6 +36,10 @@ class PlaceStore(ABC):
         """From now on no more than `limit` at once; each `creep_ms` one more, unless it is firm."""
 
     @abstractmethod
+    def lower(self, name: str, most: int) -> bool:
+        """From now on one less than what is allowed now of `most`; it creeps up again."""
+
+    @abstractmethod
     def pause(self, name: str, ms: int) -> bool:
         """Nobody is to begin for so long; a longer pause stays."""
 

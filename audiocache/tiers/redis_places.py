@@ -9,25 +9,32 @@ from audiocache.tiers.places import FORGET_MS, PlaceStore
 from audiocache.tiers.redis_connection import RedisConnection
 from audiocache.tiers.redis_names import Names
 
-# KEYS: the owners; the narrowed limit, a hash. ARGV: limit, owner, ms, creep_ms.
-TAKE = scripts.script("""
+_ALLOWED = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local limit = tonumber(ARGV[1])
-local narrowed = redis.call('HMGET', KEYS[2], 'limit', 'since')
-if narrowed[1] and narrowed[2] then
+local function allowed(name, most, creep_ms)
+  local narrowed = redis.call('HMGET', name, 'limit', 'since')
+  if not (narrowed[1] and narrowed[2]) then return tonumber(most) end
   local creep = 0
   if narrowed[2] ~= '' then
-    creep = math.floor((now - tonumber(narrowed[2])) / tonumber(ARGV[4]))
+    creep = math.floor((now - tonumber(narrowed[2])) / tonumber(creep_ms))
   end
-  limit = math.min(limit, tonumber(narrowed[1]) + creep)
+  return math.min(tonumber(most), tonumber(narrowed[1]) + creep)
 end
+"""
+
+# KEYS: the owners; the narrowed limit, a hash. ARGV: limit, owner, ms, creep_ms.
+TAKE = scripts.script(
+    _ALLOWED
+    + """
+local limit = allowed(KEYS[2], ARGV[1], ARGV[4])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= limit then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
 if redis.call('PTTL', KEYS[1]) < ARGV[3] + 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1
-""")
+"""
+)
 
 # KEYS: the owners. ARGV: ms, owners. They are added where the server forgot them: they do call.
 EXTEND = scripts.script("""
@@ -46,6 +53,17 @@ redis.call('HSET', KEYS[1], 'limit', ARGV[1], 'since', ARGV[3] == '1' and '' or 
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """)
+
+# KEYS: the narrowed limit. ARGV: the most, FORGET_MS, creep_ms.
+LOWER = scripts.script(
+    _ALLOWED
+    + """
+local limit = math.max(1, allowed(KEYS[1], ARGV[1], ARGV[3]) - 1)
+redis.call('HSET', KEYS[1], 'limit', limit, 'since', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+)
 
 # KEYS: the pause. ARGV: ms.
 PAUSE = scripts.script("""
@@ -78,6 +96,11 @@ class RedisPlaces(PlaceStore):
     def narrow(self, name: str, limit: int, *, firm: bool = False) -> bool:
         """One round trip."""
         return bool(self._run(NARROW, [self._name(name, "limit")], [limit, FORGET_MS, int(firm)]))
+
+    def lower(self, name: str, most: int) -> bool:
+        """One round trip."""
+        args: list[int | str] = [most, FORGET_MS, self.creep_ms]
+        return bool(self._run(LOWER, [self._name(name, "limit")], args))
 
     def pause(self, name: str, ms: int) -> bool:
         """One round trip."""

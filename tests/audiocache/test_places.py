@@ -100,6 +100,31 @@ def test_a_firm_limit_does_not_creep(store: PlaceStore, name: str) -> None:
     assert store.take(name, 5, "third", 60_000)
 
 
+def test_a_limit_is_lowered_by_one_from_what_is_allowed_now(store: PlaceStore, name: str) -> None:
+    def allowed(most: int = 5) -> int:
+        owners = [f"owner {number}" for number in range(most)]
+        held = [owner for owner in owners if store.take(name, most, owner, 60_000)]
+        for owner in held:
+            store.give_back(name, owner)
+        return len(held)
+
+    found = []
+    for _ in range(5):
+        store.lower(name, 5)
+        found.append(allowed())
+    assert found == [4, 3, 2, 1, 1]
+    store.creep_ms = 20
+    time.sleep(0.12)  # without trouble
+    assert allowed() == 5
+    store.creep_ms = 30_000
+    store.narrow(name, 3, firm=True)
+    store.lower(name, 5)
+    assert allowed() == 2
+    store.creep_ms = 20  # a guess is not firm
+    time.sleep(0.08)
+    assert allowed() > 2
+
+
 def test_the_longest_pause_holds(store: PlaceStore, name: str) -> None:
     assert store.paused(name) == 0
     store.pause(name, 5_000)

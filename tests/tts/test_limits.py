@@ -426,6 +426,23 @@ def test_the_limit_is_learnt_from_refusals(redis_cache: MultiTierAudioCache) -> 
         assert fit(redis_cache, service.provider.account) == 1
 
 
+def test_one_refusal_a_day_is_not_the_sum_of_all_days(redis_cache: MultiTierAudioCache) -> None:
+    """What was narrowed has grown back before the next one."""
+    provider = StubProvider(TTSConfig())
+    limits = CallLimits(provider, 10, redis_cache.places)
+    stores = [rung.tier.places for rung in redis_cache.ladder.rungs if rung.tier.places]
+    refused = RateLimited("no", provider="stub", status=429)
+    refused.at_once = True
+    for _ in range(9):
+        for store in stores:
+            store.creep_ms = 1
+        time.sleep(0.02)
+        limits.heed(refused)
+        for store in stores:
+            store.creep_ms = 30_000
+        assert fit(redis_cache, provider.account) == 9
+
+
 @contextmanager
 def speaking(cache: MultiTierAudioCache, url: str) -> Iterator[TTSService]:
     config = TTSConfig(

@@ -37,6 +37,13 @@ class SqlPlaces(PlaceStore):
             VALUES ({mark}, {mark}, {sql.now} + {number}, {mark})
             ON CONFLICT (name) DO UPDATE SET
                 outcome = excluded.outcome, owner = excluded.owner, deadline = {{deadline}}"""
+        self._lower = f"""
+            INSERT INTO audiocache_lease (name, owner, deadline, outcome)
+            VALUES ({mark}, '', {sql.now} + {number}, {mark})
+            ON CONFLICT (name) DO UPDATE SET owner = '', deadline = excluded.deadline,
+                outcome = CAST({sql.greatest}(1, {sql.least}({number}, CASE
+                    WHEN audiocache_lease.deadline <= {sql.now} THEN {number}
+                    ELSE {_narrowed(sql)} END) - 1) AS TEXT)"""
         self._paused = f"SELECT deadline - {sql.now} FROM audiocache_lease WHERE name = {mark}"
         self._longer = f"{sql.greatest}(audiocache_lease.deadline, excluded.deadline)"
 
@@ -62,6 +69,12 @@ class SqlPlaces(PlaceStore):
         self._database.run(sql, [f"limit:{name}", FIRM if firm else "", FORGET_MS, str(limit)])
         return True
 
+    def lower(self, name: str, most: int) -> bool:
+        """By what the row says while it holds."""
+        values = [f"limit:{name}", FORGET_MS, str(max(1, most - 1)), most, most, self.creep_ms]
+        self._database.run(self._lower, values)
+        return True
+
     def pause(self, name: str, ms: int) -> bool:
         """Move the pause's end forward."""
         self._database.run(self._keep.format(deadline=self._longer), [f"pause:{name}", "", ms, ""])
@@ -73,15 +86,23 @@ class SqlPlaces(PlaceStore):
         return max(0, rows[0][0]) if rows else 0
 
 
+def _narrowed(sql: Dialect) -> str:
+    """What the row of a narrowed limit allows now; parameter: creep_ms."""
+    row, number = "audiocache_lease", f"CAST({sql.mark} AS BIGINT)"
+    return (
+        f"CAST({row}.outcome AS BIGINT) + CASE WHEN {row}.owner = '{FIRM}' THEN 0"
+        f" ELSE ({sql.now} + {FORGET_MS} - {row}.deadline) / {number} END"
+    )
+
+
 def _take(sql: Dialect) -> str:
     """The first number that is free below the limit, or what that was narrowed to."""
     mark, number, text = sql.mark, f"CAST({sql.mark} AS BIGINT)", f"CAST({sql.mark} AS TEXT)"
     return f"""
         WITH RECURSIVE known(now, allowed) AS (
             SELECT {sql.now}, {sql.least}({number}, COALESCE((
-                SELECT CAST(outcome AS BIGINT) + CASE WHEN owner = '{FIRM}' THEN 0
-                    ELSE ({sql.now} + {FORGET_MS} - deadline) / {number} END
-                FROM audiocache_lease WHERE name = {mark} AND deadline > {sql.now}), {number}))
+                SELECT {_narrowed(sql)} FROM audiocache_lease
+                WHERE name = {mark} AND deadline > {sql.now}), {number}))
         ), place(number) AS (
             SELECT 0 UNION ALL
             SELECT number + 1 FROM place, known WHERE number + 1 < known.allowed

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import Any, Unpack
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +18,7 @@ from audiocache.entries import Clip, Recording
 from audiocache.fields import as_audio
 from audiocache.forks import RenewedLock
 from audiocache.verbs import Pairs
+from tts.building import built
 from tts.conf import TTSConfig
 from tts.deadline import Deadline
 from tts.exceptions import SpeechNotConfigured
@@ -60,12 +60,12 @@ class TTSService(Speaker):
         if provider is not None:
             self.provider = provider
 
-    @cached_property
+    @built
     def provider(self) -> Provider:
         """The chosen provider, built at first use. Raises ImproperlyConfigured."""
         return build_provider(self.config)
 
-    @cached_property
+    @built
     def fallbacks(self) -> Fallbacks:
         """The other providers, each before the same cache."""
         configs = map(self.config.with_fallback, self.config.fallbacks)

@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from functools import cached_property, partial
+from functools import partial
 
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Recording
@@ -17,6 +17,7 @@ from audiocache.exceptions import WaitExpired
 from audiocache.sharing import Sharing
 from audiocache.streams import Broadcast
 from audiocache.tagging import lacks, with_tags
+from tts.building import built
 from tts.conf import TTSConfig
 from tts.decoding import load
 from tts.exceptions import SpeechTimeout
@@ -55,27 +56,27 @@ class Speaker(ABC):
     def complete(self, request: SpeechRequest) -> SpeechRequest:
         """The request with every field filled and checked."""
 
-    @cached_property
+    @built
     def outages(self) -> Outages:
         """Whether the provider is asked, and what is served when it fails."""
         return Outages(self.config, self.provider)
 
-    @cached_property
+    @built
     def limits(self) -> CallLimits:
         """How many calls the provider gets at once, from all processes."""
         return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
 
-    @cached_property
+    @built
     def till(self) -> Till:
         """What its calls cost, and how much may be spent."""
         return Till(self.provider, self.config)
 
-    @cached_property
+    @built
     def renditions(self) -> Renditions:
         """Its formats, made of one another."""
         return Renditions(self.provider, self.config, self.cache)
 
-    @cached_property
+    @built
     def sharing(self) -> Sharing:
         """How the makings are shared with other processes."""
         provider = self.provider

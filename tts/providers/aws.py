@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any, Final
 
+from tts.building import built
 from tts.conf import region_name
 from tts.exceptions import (
     ProviderDown,
@@ -63,7 +63,7 @@ class AwsAccess:
         if not self._key:
             self._of_aws("profile", self._credentials.session.get_scoped_config)
 
-    @cached_property
+    @built
     def region(self) -> str | None:
         """As given, else of the environment or the AWS configuration file.
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
 from typing import Any, Final
 
 from audiocache.forks import renew_in_child
+from tts.building import built
 from tts.deadline import Deadline, of_call
 from tts.exceptions import ConnectionFailed, ProviderError, ProviderTimeout, WrongKey
 
@@ -83,7 +83,7 @@ class Credentials:
             raise self._meaning(failure)
         return search.result()
 
-    @cached_property
+    @built
     def session(self) -> Any:
         """Of botocore; reads files when it is asked."""
         from botocore.config import Config  # type: ignore[import-untyped]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from tts import ssml
+from tts.building import built
 from tts.exceptions import InvalidSpeechRequest, ProviderError
 from tts.providers import aws, fields
 from tts.providers.calls import HttpAnswer, HttpCall
@@ -63,7 +63,7 @@ class PollyProvider(MarkupProvider):
         """The form of the key, and a region; credentials are looked for when they are needed."""
         self._access.check()
 
-    @cached_property
+    @built
     def _access(self) -> aws.AwsAccess:
         return aws.AwsAccess(self.name, self.config.api_key, self.config.region)
 

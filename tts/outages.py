@@ -60,20 +60,25 @@ class Outages:
         """Is the provider not to be asked for this clip now? Then only look for it."""
         if self.breaker.calm and not (self._resting or self._cache_only):
             return False  # as it nearly always is
-        return self._cache_only or self.breaker.refusal() is not None or self._rests(clip)
+        return not self._may_ask() or self._rests(clip)
 
     def found(self, cache: MultiTierAudioCache, clip: Clip) -> AudioEntry | None:
         """What the tiers have, be it stale; None: the provider has to be asked after all.
 
         Raises NotCached or BreakerOpen where it may not be.
         """
-        entry = cache.find(clip) or cache.find_stale(clip)
-        return self._kept(clip, entry)
+        if not self._may_ask():
+            return self._kept(clip, cache.find(clip) or cache.find_stale(clip))
+        # It rests on an older clip: where that is gone, the look-up that counts comes after this.
+        older = cache.find_stale(clip)
+        return self._kept(clip, older and (cache.find(clip) or older))
 
     async def afound(self, cache: MultiTierAudioCache, clip: Clip) -> AudioEntry | None:
         """See `found`."""
-        entry = await cache.afind(clip) or await cache.afind_stale(clip)
-        return self._kept(clip, entry)
+        if not self._may_ask():
+            return self._kept(clip, await cache.afind(clip) or await cache.afind_stale(clip))
+        older = await cache.afind_stale(clip)
+        return self._kept(clip, older and (await cache.afind(clip) or older))
 
     def older(self, cache: MultiTierAudioCache, clip: Clip, error: TTSError) -> AudioEntry | None:
         """The clip to serve although making it failed, or None."""
@@ -91,6 +96,9 @@ class Outages:
         return {"provider": self._provider, **self.breaker.snapshot(), **numbers}
 
     # Inside
+
+    def _may_ask(self) -> bool:
+        return not self._cache_only and self.breaker.refusal() is None
 
     def _rests(self, clip: Clip) -> bool:
         until = self._resting.get(clip.source_key, 0.0)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from audiocache.sharing import ALONE, Sharing
 from tts import exceptions
-from tts.exceptions import BudgetSpent, NotAudio, ProviderError
+from tts.exceptions import BreakerOpen, BudgetSpent, NotAudio, ProviderError
 
 MARGIN_SECONDS: Final = 5.0
 """After its deadlines, for admission and storing."""
@@ -37,6 +37,8 @@ def pack(error: Exception) -> str:
     if isinstance(error, ProviderError):
         told["message"] = str(error)[:LONGEST_MESSAGE]
         told |= {name: getattr(error, name) for name in FIELDS}
+    if isinstance(error, BreakerOpen):
+        told["opened_by"] = error.kind
     if isinstance(error, NotAudio):
         told |= {name: _iso(getattr(error, name)) for name in ("since", "until")}
     return json.dumps(told)
@@ -56,6 +58,8 @@ def unpack(told: str) -> ProviderError | BudgetSpent:
     error = (_known(kind) or ProviderError)(message, **fields)
     if isinstance(error, NotAudio):
         error.since, error.until = _moment(said.get("since")), _moment(said.get("until"))
+    if isinstance(error, BreakerOpen):
+        error.kind = str(said.get("opened_by", ""))
     return error
 
 

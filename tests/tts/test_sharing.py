@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tts.exceptions import NotAudio, ProviderError, QuotaSpent, RateLimited, WrongKey
+from tts.api.problems import meaning_of
+from tts.exceptions import (
+    BreakerOpen,
+    NotAudio,
+    ProviderError,
+    QuotaSpent,
+    RateLimited,
+    WrongKey,
+)
 from tts.sharing import pack, sharing_of, unpack
 
 
@@ -36,6 +44,15 @@ def test_a_refusal_says_until_when() -> None:
     again = unpack(pack(error))
     assert isinstance(again, NotAudio)
     assert (again.since, again.until) == (error.since, None)
+
+
+def test_an_open_breaker_says_what_opened_it() -> None:
+    error = BreakerOpen("not asked", provider="openai", status=402, retry_after=20)
+    error.kind = "quota_spent"
+    again = unpack(pack(error))
+    assert vars(again) == vars(error)
+    assert meaning_of(again) == meaning_of(error)
+    assert meaning_of(again).code == "provider_quota_spent"
 
 
 def test_an_error_of_a_providers_own_is_the_kind_that_it_is() -> None:

@@ -170,6 +170,19 @@ def test_a_removed_clip_is_never_served_and_the_provider_is_asked(
         speak()
 
 
+def test_a_look_up_of_what_rested_and_is_gone_is_one_miss(
+    speak: Speak, service: TTSService, server: Server, clock: FakeClock
+) -> None:  # fmt: skip
+    speak()
+    clock.now += HOUR
+    server.next.extend([DOWN] * 3)
+    assert speak().stale
+    service.cache.clear()
+    before = counts(service.cache, "misses")["memory"]
+    assert speak().tier == "provider"
+    assert counts(service.cache, "misses")["memory"] == before + 1
+
+
 def test_a_removal_while_the_provider_fails_wins(
     speak: Speak, service: TTSService, server: Server, clock: FakeClock
 ) -> None:  # fmt: skip

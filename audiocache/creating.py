@@ -37,7 +37,8 @@ class CreatingVerbs(TextVerbs):
         entry = self.find(clip)
         while entry is None:
             making = self.making(clip, sharing)
-            made, joined = self.flights.run(clip.source_key, partial(making.run, create))
+            name = sharing.name_of(clip.source_key)
+            made, joined = self.flights.run(name, partial(making.run, create))
             entry = self.told(clip, made, joined)
         return entry
 
@@ -75,7 +76,8 @@ class CreatingVerbs(TextVerbs):
         """
         making = self.making(clip, sharing)
         submit = partial(self.makers.submit, lane=sharing.lane)
-        return self.flights.start(clip.source_key, partial(making.run, create), submit)
+        name = sharing.name_of(clip.source_key)
+        return self.flights.start(name, partial(making.run, create), submit)
 
     def making(self, clip: Clip, sharing: Sharing) -> Making:
         """The way of a missing clip to its entry, over all processes."""

@@ -59,7 +59,8 @@ class Making:
         if (heard := self._heard()) is not None:
             return heard
         if self._sharing.leased:
-            turn = self._turns.take(self._clip.source_key, self._sharing.seconds)
+            name = self._sharing.name_of(self._clip.source_key)
+            turn = self._turns.take(name, self._sharing.seconds)
             if isinstance(turn, Wait):
                 self._wait = turn
                 return Later(turn.future)

@@ -4,6 +4,7 @@ error is told to them; and whom it may hold up in this one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -33,8 +34,15 @@ class Sharing:
     """An error as text, without anything that must stay in this process."""
     unpack: Callable[[str], Exception] = failed_elsewhere
     """The error to raise for that text where it was not made."""
+    apart: str = ""
+    """Makings of a clip are shared where this is the same: by those who ask the same account."""
     lane: str = ""
     """Makings of one name have threads of their own: those who ask the same provider."""
+
+    def name_of(self, source_key: str) -> str:
+        """Of the flight and of the turn: what is made, and apart from whom."""
+        named = f"{source_key} {self.apart}".encode()
+        return hashlib.sha256(named).hexdigest() if self.apart else source_key
 
 
 SHARED: Final = Sharing()

@@ -110,6 +110,8 @@ def _check_stand_in(config: TTSConfig, theirs: TTSConfig) -> Iterator[CheckMessa
     except ImproperlyConfigured:
         return  # of the first provider, which has a message of its own
     else:
+        if found.key == complete.key and first.account == other.account:
+            yield Warning("it can never speak: it asks the account that failed.", id="tts.W002")
         if found.key == complete.key and config.base_url != theirs.base_url:
             yield Warning(
                 "its clips have the same keys as those of another server.",

@@ -8,6 +8,7 @@ network cut is remembered for seconds: enough for a herd, and its bytes are kept
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -54,16 +55,20 @@ class Refusals:
         self._circuit = Circuit("refusals")
         self._known: dict[str, _Known] = {}
 
-    def guarded(self, clip: Clip, make: Callable[[], Recording]) -> Recording:
-        """What `make` gives, unless a refusal is remembered; remembers and forgets by it."""
-        self.check(clip.source_key)
+    def guarded(self, clip: Clip, make: Callable[[], Recording], name: str = "") -> Recording:
+        """What `make` gives, unless a refusal is remembered; remembers and forgets by it.
+
+        `name` is for an account of its own among those who make the clip.
+        """
+        named = replace(clip, source_key=name) if name else clip
+        self.check(named.source_key)
         try:
             recording = make()
         except NotAudio as error:
-            self.note(clip, error)
+            self.note(named, error, keep=named.source_key == clip.source_key)
             raise
-        if clip.source_key in self._known:
-            self.forget(clip.source_key)
+        if named.source_key in self._known:
+            self.forget(named.source_key)
         return recording
 
     def check(self, source_key: str) -> None:
@@ -72,15 +77,19 @@ class Refusals:
         if refusal is not None and refusal.until > self._clock():
             raise _remembered(refusal)
 
-    def note(self, clip: Clip, error: NotAudio) -> None:
-        """Remember a refusal, and keep its bytes for people; `error` then says until when."""
+    def note(self, clip: Clip, error: NotAudio, *, keep: bool = True) -> None:
+        """Remember a refusal, and keep its bytes for people; `error` then says until when.
+
+        They are not to `keep` where they could not be stored as what the clip's own name says.
+        """
         if error.until is not None:
             return  # It was remembered, not refused anew.
         now = self._clock()
         refusal = following(self._refusal(clip.source_key), now, error)
         self._remember(clip.source_key, refusal)
         error.since, error.until = _moment(refusal.since), _moment(refusal.until)
-        self._ask(lambda table: self._save(table, clip, error.recording, refusal))
+        recording = error.recording
+        self._ask(lambda table: self._save(table, clip, recording, refusal, wanted=keep))
 
     def forget(self, source_key: str) -> None:
         """Let the provider be asked again, and give up the refused bytes."""
@@ -108,12 +117,18 @@ class Refusals:
         self._known[source_key] = _Known(refusal, self._clock() + BELIEVED_MS)
 
     def _save(
-        self, table: RefusedTable, clip: Clip, recording: Recording | None, refusal: Refusal
+        self,
+        table: RefusedTable,
+        clip: Clip,
+        recording: Recording | None,
+        refusal: Refusal,
+        *,
+        wanted: bool,
     ) -> None:
         refused = described(recording)
         now, store_text = self._clock(), self._store_text
         # What is no audio may be a message that repeats the text.
-        may_keep = store_text or refused.content_type != UNKNOWN
+        may_keep = wanted and (store_text or refused.content_type != UNKNOWN)
         keep = may_keep and self._limits.take(len(refused.audio))
         table.save(row_of(clip, refused, refusal, now, keep=keep, store_text=store_text))
         table.trim(self._limits.max_clips, self._limits.max_bytes, now)

@@ -69,7 +69,10 @@ class TTSService(Speaker):
     def fallbacks(self) -> Fallbacks:
         """The other providers, each before the same cache."""
         configs = map(self.config.with_fallback, self.config.fallbacks)
-        return Fallbacks(self, [TTSService(config, cache=self._cache) for config in configs])
+        services = [TTSService(config, cache=self._cache) for config in configs]
+        for number, service in enumerate(services):
+            service.after = [self, *services[:number]]
+        return Fallbacks(self, services)
 
     @property
     def cache(self) -> MultiTierAudioCache:

@@ -21,12 +21,12 @@ LONGEST_MESSAGE: Final = 500
 FIELDS: Final = ("provider", "status", "retry_after", "request_id")
 
 
-def sharing_of(*, remote: bool, timeout: float, lane: str = "") -> Sharing:
+def sharing_of(*, remote: bool, timeout: float, lane: str = "", apart: str = "") -> Sharing:
     """How the makings of a provider are shared: as long as calls and queue may take."""
     if not remote:
         return dataclasses.replace(ALONE, lane=lane)
     seconds = 2 * timeout + MARGIN_SECONDS
-    return Sharing(seconds=seconds, pack=pack, unpack=unpack, lane=lane)
+    return Sharing(seconds=seconds, pack=pack, unpack=unpack, apart=apart, lane=lane)
 
 
 def pack(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from audiocache.cache import MultiTierAudioCache
@@ -38,6 +38,8 @@ class Speaker(ABC):
     """What a provider and the cache do together, however one waits."""
 
     config: TTSConfig
+    after: Sequence[Speaker] = ()
+    """Who is asked before it, for a fallback."""
 
     def __init__(self) -> None:
         self._prepared = PreparedRequests(self.complete)
@@ -51,6 +53,10 @@ class Speaker(ABC):
     @abstractmethod
     def cache(self) -> MultiTierAudioCache:
         """Where clips are."""
+
+    @abstractmethod
+    def is_enabled(self) -> bool:
+        """Can it speak?"""
 
     @abstractmethod
     def complete(self, request: SpeechRequest) -> SpeechRequest:
@@ -81,8 +87,16 @@ class Speaker(ABC):
         """How the makings are shared with other processes."""
         provider = self.provider
         return sharing_of(
-            remote=provider.remote, timeout=self.config.timeout, lane=provider.account
+            remote=provider.remote,
+            timeout=self.config.timeout,
+            lane=provider.account,
+            apart=provider.account if self._has_another_account() else "",
         )
+
+    def _has_another_account(self) -> bool:
+        """Than one of the same vendor before it? Its clips have the same names, its calls not."""
+        own, before = self.provider, [one.provider for one in self.after if one.is_enabled()]
+        return any(one.name == own.name and one.account != own.account for one in before)
 
     def prepared(
         self, request: SpeechRequest, namespace: str, tags: Iterable[str] = ()
@@ -213,7 +227,8 @@ class Speaker(ABC):
         def make_it() -> Recording:
             return make(self.provider, prepared.request, seconds, self.limits, relay, meter)
 
-        return refusals_of(self.cache, Limits.of(self.config)).guarded(prepared.clip, make_it)
+        refusals, clip = refusals_of(self.cache, Limits.of(self.config)), prepared.clip
+        return refusals.guarded(clip, make_it, self.sharing.name_of(clip.source_key))
 
 
 def too_late(seconds: float) -> SpeechTimeout:

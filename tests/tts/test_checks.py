@@ -63,6 +63,11 @@ def _no_debug(settings: Any) -> None:
             "audio_format",
         ),
         (
+            {"API_KEY": "k", "FALLBACKS": [{"PROVIDER": "elevenlabs", "API_KEY": "k"}]},
+            ["tts.W002"],
+            "can never speak: it asks the account that failed",
+        ),
+        (
             {"API_KEY": "k", "FALLBACKS": [{"PROVIDER": "elevenlabs", "API_KEY": "another"}]},
             [],
             "",

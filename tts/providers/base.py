@@ -11,6 +11,7 @@ limit is one of the `complete_...` methods.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -89,8 +90,13 @@ class Provider(ABC):
 
     @property
     def account(self) -> str:
-        """What limits hold for: the same in all processes that call the same place."""
-        return f"{self.name} {self.config.base_url or ''} {self.config.region or ''}"
+        """What limits hold for: the same in all processes that call the same place with one key.
+
+        Of the key it has a digest, and stores are told a digest of it all.
+        """
+        key = self.config.api_key
+        digest = hashlib.sha256(f"tts.account {key}".encode()).hexdigest()[:16] if key else ""
+        return f"{self.name} {self.config.base_url or ''} {self.config.region or ''} {digest}"
 
     @classmethod
     def require_extra(cls) -> None:

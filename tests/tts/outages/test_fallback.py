@@ -22,6 +22,7 @@ from tts.conf import TTSConfig
 from tts.exceptions import (
     ContentRefused,
     InvalidSpeechRequest,
+    NotAudio,
     ProviderError,
     QuotaSpent,
     RequestRefused,
@@ -225,6 +226,59 @@ def test_they_have_all_the_time_that_the_first_one_left(
     speak = speaker(service, how) if heard == "whole" else listener(service, how)
     assert speak().provider == "openai"
     service.close()
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "is asked too much", "sends no sound"])
+def test_another_account_of_the_same_vendor_is_asked_for_itself(
+    server: Server, cache: MultiTierAudioCache, how: str, trouble: str
+) -> None:
+    """Neither the first one's call, nor its pause, nor its refused answer is the other's."""
+    fails: dict[str, Behaviour] = {
+        "hangs": silence(lambda: server),
+        "is asked too much": Reply(429, headers={"retry-after": "30"}),
+        "sends no sound": Reply(),
+    }
+
+    def by_account(line: socket.socket, heard: Heard) -> bool:
+        is_the_second = heard.headers["xi-api-key"] == elevenlabs.KEY
+        return (elevenlabs.answer if is_the_second else fails[trouble])(line, heard)
+
+    server.behave = by_account
+    second = {"PROVIDER": "elevenlabs", "API_KEY": elevenlabs.KEY, "BASE_URL": server.url}
+    given: dict[str, Any] = {"timeout": 8, "fallback_after": 2, "max_concurrent": 2}
+    config = asking(server, api_key="the first's", fallbacks=[second], **given)
+    service = TTSService(config, cache=cache)
+    with without_waits():
+        speech = speaker(service, how)()
+    assert (speech.provider, speech.fallback) == ("elevenlabs", True)
+    assert speech.key == service.complete(SpeechRequest(TEXT)).key
+    assert speaker(service, how)().tier == "memory"
+    service.close()
+
+
+def test_of_what_another_account_sends_is_remembered_by_itself_that_it_is_no_sound(
+    server: Server, cache: MultiTierAudioCache
+) -> None:
+    server.behave = Reply()
+    second = {"PROVIDER": "elevenlabs", "API_KEY": "another", "BASE_URL": server.url}
+    service = TTSService(asking(server, fallbacks=[second]), cache=cache)
+    with without_waits():
+        for _ in range(3):
+            with pytest.raises(NotAudio):
+                service.synthesize_sync(SpeechRequest(TEXT))
+    keys = [heard.headers["xi-api-key"] for heard in server.heard]
+    assert keys == [elevenlabs.KEY] * 2 + ["another"] * 2
+    service.close()
+
+
+def test_limits_hold_for_an_account_and_its_key_is_not_told() -> None:
+    def account(**given: Any) -> str:
+        return build_provider(TTSConfig(provider="elevenlabs", **given)).account
+
+    assert account(api_key="one") == account(api_key="one")
+    assert account(api_key="one") != account(api_key="two")
+    assert account(api_key="one") != account(api_key="one", base_url="https://a.example")
+    assert "secret" not in account(api_key="a secret")
 
 
 def late(line: socket.socket, heard: Heard) -> bool:

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from tts.conf import TTSConfig
-from tts.exceptions import InvalidSpeechRequest, SpeechNotConfigured
+from tts.exceptions import InvalidSpeechRequest, ProviderError, SpeechNotConfigured
 from tts.providers import build_provider
 from tts.providers.base import MissingExtra
 from tts.renditions import AS_ASKED
@@ -66,6 +66,8 @@ def _check_provider(config: TTSConfig) -> Iterator[CheckMessage]:
         except InvalidSpeechRequest as error:
             name = _SETTINGS.get(error.field, "TTS_OPTIONS")
             yield Error(f"{name}: {error}", id="tts.E005")
+        except ProviderError as error:
+            yield Error(f"the provider {provider.name!r} cannot speak: {error}", id="tts.E003")
         if config.master not in {None, AS_ASKED, *provider.formats}:
             names = ", ".join((AS_ASKED, *provider.formats))
             yield Error(f"TTS_MASTER: must be one of {names}", id="tts.E007")

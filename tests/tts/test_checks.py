@@ -9,6 +9,7 @@ import pytest
 from django.core.checks import run_checks
 
 from tts.checks import check_settings
+from tts.providers import espeak_abi, espeak_library
 from tts.providers.espeak import EspeakProvider
 
 
@@ -102,6 +103,21 @@ def test_a_missing_extra_is_named_with_its_command(
     [message] = check_settings()
     assert message.id == "tts.E004"
     assert "pip install 'django-audiocache[espeak]'" in message.msg
+
+
+def test_a_library_that_cannot_be_used_is_told(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Empty:
+        def espeak_Initialize(self, *_: object) -> int:  # noqa: N802
+            return -1
+
+    monkeypatch.setattr(espeak_abi, "load", Empty)
+    monkeypatch.setattr(espeak_library, "library", espeak_library.EspeakLibrary())
+    settings.TTS = {"PROVIDER": "espeak", "VOICE": "en-us+f3"}
+    [message] = check_settings()
+    assert message.id == "tts.E003"
+    assert "'espeak' cannot speak: espeak-ng found no voice data" in message.msg
 
 
 def test_the_checks_are_registered(settings: Any) -> None:

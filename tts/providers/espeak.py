@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import ClassVar, Final
 
@@ -58,15 +60,21 @@ class EspeakProvider(Provider):
     }
 
     def voices(self) -> list[Voice]:
-        """All of the library's, without variants."""
-        return [
-            Voice(_id(listed), listed.name.strip(), tuple(tag for _, tag in listed.languages))
-            for listed in espeak.library.voices
-        ]
+        """All of the library's, without variants. Raises a ProviderError."""
+        with _meant():
+            return [
+                Voice(_id(listed), listed.name.strip(), tuple(tag for _, tag in listed.languages))
+                for listed in espeak.library.voices
+            ]
 
     def models(self) -> list[str]:
         """There is one."""
         return [self.default_model]
+
+    def complete(self, request: SpeechRequest) -> SpeechRequest:
+        """As ever; the library is loaded for it. Raises a ProviderError where that fails."""
+        with _meant():
+            return super().complete(request)
 
     def complete_voice(self, request: SpeechRequest) -> tuple[str, str]:
         """The voice's own name, and its language: that of the request must fit."""
@@ -96,7 +104,7 @@ class EspeakProvider(Provider):
 
     def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:
         """The sound, with the time of each word."""
-        try:
+        with _meant():
             spoken = espeak.library.speak(
                 _spoken(request),
                 request.voice or "",
@@ -105,10 +113,6 @@ class EspeakProvider(Provider):
                 stop=deadline.passed,
                 patience=deadline.remaining(),
             )
-        except espeak.EspeakBusy as error:
-            raise ProviderTimeout(str(error), provider=self.name) from error
-        except espeak.EspeakError as error:
-            raise ProviderDown(str(error), provider=self.name) from error
         if spoken.stopped:
             raise ProviderTimeout("there was no time left", provider=self.name)
         return _recording(spoken, request)
@@ -123,6 +127,17 @@ class EspeakProvider(Provider):
             return own
         configured = _resolve("voice", self.config.voice.partition("+")[0])
         return self.config.voice if _same_language(wanted, configured) else own
+
+
+@contextmanager
+def _meant() -> Iterator[None]:
+    """What the library says, in the words of all providers."""
+    try:
+        yield
+    except espeak.EspeakBusy as error:
+        raise ProviderTimeout(str(error), provider=EspeakProvider.name) from error
+    except espeak.EspeakError as error:
+        raise ProviderDown(str(error), provider=EspeakProvider.name) from error
 
 
 def _spoken(request: SpeechRequest) -> str:

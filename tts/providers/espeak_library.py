@@ -88,20 +88,16 @@ class EspeakLibrary:
         with self._turn(patience):
             return self._speak(self._loaded(), text.encode(), voice, parameters, ssml, stop)
 
-    # Not cached properties: in Python 3.11 those hold a lock that a child inherits held.
-
     @property
     def voices(self) -> tuple[ListedVoice, ...]:
-        """All voices whose language the library can really read."""
-        if not self._voices:
-            self._voices = tuple(v for v in self._list(None) if self._has_dictionary(v))
+        """All voices whose language the library can really read. Raises EspeakError."""
+        self._load()
         return self._voices
 
     @property
     def variants(self) -> frozenset[str]:
-        """Names that may stand behind a voice and a plus sign, such as f3."""
-        if not self._variants:
-            self._variants = frozenset(voice.file for voice in self._list(b"variant"))
+        """Names that may stand behind a voice and a plus sign, such as f3. Raises EspeakError."""
+        self._load()
         return self._variants
 
     def before_fork(self) -> None:
@@ -119,6 +115,12 @@ class EspeakLibrary:
         """The gate is a new one; what another thread was doing with the library has no end."""
         self._is_cut = self._is_cut or get_ident() not in self._forking
         self._forking.clear()
+
+    def _load(self) -> None:
+        """Who asks what there is waits for nobody's clip: that is known before the first one."""
+        if self._library is None:
+            with self._turn(TURN_SECONDS):
+                self._loaded()
 
     @contextmanager
     def _turn(self, patience: float) -> Iterator[None]:
@@ -166,14 +168,6 @@ class EspeakLibrary:
         sound = ctypes.string_at(samples, 2 * count) if samples and count > 0 else b""
         return _STOP if self._take(sound, list(_words(events))) else 0
 
-    def _list(self, kind: bytes | None) -> list[ListedVoice]:
-        with self._turn(TURN_SECONDS):
-            library = self._loaded()
-            buffer = ctypes.create_string_buffer(kind) if kind else None
-            wanted = abi.Voice(languages=ctypes.addressof(buffer)) if buffer else None
-            listed = library.espeak_ListVoices(ctypes.byref(wanted) if wanted else None)
-            return [_listed(voice) for voice in _until_null(listed)]
-
     def _loaded(self) -> Any:
         if self._library is None:
             library = abi.load()
@@ -185,6 +179,8 @@ class EspeakLibrary:
             library.espeak_SetSynthCallback(self._callbacks[0])
             library.espeak_SetUriCallback(self._callbacks[1])
             self.sample_rate = rate
+            self._voices = tuple(v for v in _listed_by(library, None) if self._has_dictionary(v))
+            self._variants = frozenset(v.file for v in _listed_by(library, b"variant"))
             self._library = library
         return self._library
 
@@ -209,6 +205,13 @@ def _words(events: Any) -> Iterator[tuple[int, int, int]]:
         if event.type == abi.WORD:
             yield event.audio_position, event.text_position - 1, event.length
         index += 1
+
+
+def _listed_by(library: Any, kind: bytes | None) -> list[ListedVoice]:
+    buffer = ctypes.create_string_buffer(kind) if kind else None
+    wanted = abi.Voice(languages=ctypes.addressof(buffer)) if buffer else None
+    listed = library.espeak_ListVoices(ctypes.byref(wanted) if wanted else None)
+    return [_listed(voice) for voice in _until_null(listed)]
 
 
 def _until_null(pointers: Any) -> Iterator[abi.Voice]:

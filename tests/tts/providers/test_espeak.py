@@ -101,6 +101,39 @@ sys.exit(bad or os.waitpid(child, 0)[1] or not espeak.library.speak("Hello", "en
 """
 
 
+FIRST_CLIP = """
+import os, sys, threading
+from django.conf import settings
+settings.configure()
+from tts.conf import TTSConfig
+from tts.providers import espeak_library as espeak
+from tts.providers.espeak import EspeakProvider
+from tts.speech import SpeechRequest
+
+espeak.TURN_SECONDS = 1
+inside, go = threading.Event(), threading.Event()
+
+def stop():
+    inside.set()
+    return not go.wait(30)
+
+def speak_long():
+    espeak.library.speak("Hello", "en", {}, stop=stop)
+
+speaker = threading.Thread(target=speak_long)
+speaker.start()
+inside.wait(30)
+provider = EspeakProvider(TTSConfig())
+try:
+    request = provider.complete(SpeechRequest("Hello", voice="de+f3"))
+    bad = request.voice != "de+f3" or not provider.voices()
+finally:
+    go.set()
+    speaker.join()
+sys.exit(bad)
+"""
+
+
 class TestEspeakProvider(ProviderContract):
     provider_class = EspeakProvider
 
@@ -294,6 +327,25 @@ def test_a_library_without_data_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(espeak_abi, "load", Empty)
     with pytest.raises(espeak_library.EspeakError, match="no voice data"):
         espeak_library.EspeakLibrary().speak("x", "en", {})
+
+
+def test_what_there_is_is_known_without_waiting_for_a_clip() -> None:
+    """Requests are made complete on the event loop."""
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", FIRST_CLIP], timeout=60, cwd=root, check=True)
+
+
+def test_a_library_that_fails_is_a_provider_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Empty:
+        def espeak_Initialize(self, *_: object) -> int:  # noqa: N802
+            return -1
+
+    monkeypatch.setattr(espeak_abi, "load", Empty)
+    monkeypatch.setattr(espeak_library, "library", espeak_library.EspeakLibrary())
+    provider = EspeakProvider(TTSConfig())
+    for ask in (provider.voices, lambda: provider.complete(SpeechRequest("x", voice="en-us+f3"))):
+        with pytest.raises(ProviderDown, match="no voice data"):
+            ask()
 
 
 def test_a_recording_of_espeak_says_what_it_is() -> None:

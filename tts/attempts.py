@@ -95,11 +95,17 @@ def attempt_of(
         outcome=outcome_of(error),
         status=getattr(error, "status", None),
         latency_ms=round(latency * 1000),
-        billed_units=billed_units,
+        billed_units=units_told(error, billed_units),
         number=number,
         source_key=request.source_key,
         request_id=getattr(error, "request_id", ""),
     )
+
+
+def units_told(error: Exception | None, billed: int | None) -> int | None:
+    """What was billed: of an answer without its end, as its headers say."""
+    said: int | None = getattr(error, "billed_units", None)
+    return billed if said is None else said
 
 
 def outcome_of(error: Exception | None) -> str:

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
 
+from audiocache.belonging import Belongings
 from audiocache.forks import RenewedLock
 from tts.attempts import outcome_of
 from tts.exceptions import (
@@ -198,11 +198,9 @@ def _refused(name: str, opening: _Trouble, seconds: float) -> BreakerOpen:
 # Of the providers of this process
 
 
-_of_providers: WeakKeyDictionary[Provider, Breaker] = WeakKeyDictionary()
+_of_providers: Belongings[Provider, Breaker] = Belongings()
 
 
 def breaker_of(provider: Provider) -> Breaker:
     """The breaker that goes with a provider."""
-    found = _of_providers.get(provider)
-    # Without a lock, which a fork could leave taken: of two made at once, one stays.
-    return found or _of_providers.setdefault(provider, Breaker(provider.name))
+    return _of_providers.of(provider, lambda: Breaker(provider.name))

@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
-from weakref import WeakKeyDictionary
 
+from audiocache.belonging import Belongings
 from audiocache.cache import MultiTierAudioCache
 from audiocache.charges import CACHE_OFF, Bought, PaidCall, new_call
 from audiocache.entries import Clip, Recording
 from audiocache.ledger import Ledger
 from audiocache.rows import MAX_LABEL
-from tts.attempts import OK, outcome_of
+from tts.attempts import OK, outcome_of, units_told
 from tts.budget import Budget
 from tts.conf import TTSConfig
 from tts.exceptions import NotAudio, ProviderError
@@ -197,8 +197,7 @@ def is_billed(error: Exception | None) -> bool:
 
 def _told(recording: Recording | None, error: Exception | None) -> int | None:
     """Units as the provider says; of an answer without its end, by its headers."""
-    said: int | None = getattr(error, "billed_units", None)
-    return recording.billed_units if said is None and recording else said
+    return units_told(error, recording.billed_units if recording else None)
 
 
 def _free(call: PaidCall) -> PaidCall:
@@ -210,13 +209,9 @@ def _label(word: str | None) -> str:
     return (word or "").replace("\x00", "")[:MAX_LABEL]
 
 
-_of_caches: WeakKeyDictionary[MultiTierAudioCache, Ledger] = WeakKeyDictionary()
+_of_caches: Belongings[MultiTierAudioCache, Ledger | None] = Belongings()
 
 
 def ledger_of(cache: MultiTierAudioCache, kept_days: int) -> Ledger | None:
     """The ledger that goes with a cache; `kept_days` count where it is made now."""
-    # Without a lock, which a fork could leave taken: of two made at once, one stays.
-    if (found := _of_caches.get(cache)) is not None:
-        return found
-    ledger = Ledger.of(cache.config, cache.clock, kept_days)
-    return ledger and _of_caches.setdefault(cache, ledger)
+    return _of_caches.of(cache, lambda: Ledger.of(cache.config, cache.clock, kept_days))

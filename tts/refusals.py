@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
 
+from audiocache.belonging import Belongings
 from audiocache.cache import MultiTierAudioCache
 from audiocache.circuit import Circuit
 from audiocache.clock import Clock, now_ms
@@ -178,32 +178,9 @@ def _moment(ms: int) -> datetime:
 # Of the caches of this process
 
 
-_of_caches: WeakKeyDictionary[MultiTierAudioCache, Refusals] = WeakKeyDictionary()
+_of_caches: Belongings[MultiTierAudioCache, Refusals] = Belongings()
 
 
 def refusals_of(cache: MultiTierAudioCache, limits: Limits | None = None) -> Refusals:
     """The memory that goes with a cache; `limits` count where it is made now."""
-    found = _of_caches.get(cache)
-    # Without a lock, which a fork could leave taken: of two made at once, one stays.
-    return found or _of_caches.setdefault(cache, Refusals(cache.config, limits))
-
-
-def check(source_key: str, cache: MultiTierAudioCache | None = None) -> None:
-    """See `Refusals.check`; None: the cache of the process."""
-    refusals_of(cache or _process_cache()).check(source_key)
-
-
-def note(clip: Clip, error: NotAudio, cache: MultiTierAudioCache | None = None) -> None:
-    """See `Refusals.note`."""
-    refusals_of(cache or _process_cache()).note(clip, error)
-
-
-def forget(source_key: str, cache: MultiTierAudioCache | None = None) -> None:
-    """See `Refusals.forget`."""
-    refusals_of(cache or _process_cache()).forget(source_key)
-
-
-def _process_cache() -> MultiTierAudioCache:
-    from audiocache import get_audio_cache
-
-    return get_audio_cache()
+    return _of_caches.of(cache, lambda: Refusals(cache.config, limits))

@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Awaitable, Generator
 from concurrent.futures import Future, wait
 from typing import Any, Self, TypeVar
-from weakref import WeakKeyDictionary
 
+from audiocache.belonging import Belongings
 from audiocache.cache import MultiTierAudioCache
 from audiocache.entries import AudioEntry, Recording
 from audiocache.flight import FlightAbandoned
@@ -242,10 +242,9 @@ def _nothing() -> Steps[None]:
     yield from ()
 
 
-_of_caches: WeakKeyDictionary[MultiTierAudioCache, Channels] = WeakKeyDictionary()
+_of_caches: Belongings[MultiTierAudioCache, Channels] = Belongings()
 
 
 def channels_of(cache: MultiTierAudioCache) -> Channels:
     """The channels that go with a cache, whichever service asks."""
-    # Without a lock, which a fork could leave taken: of two made at once, one stays.
-    return _of_caches.get(cache) or _of_caches.setdefault(cache, Channels())
+    return _of_caches.of(cache, Channels)

@@ -12,7 +12,7 @@ from audiocache.entries import Clip, Recording
 from audiocache.models import RefusedClip
 from audiocache.rows import checksum
 from tts.formats import content_type_of
-from tts.refusals import forget
+from tts.refusals import refusals_of
 
 
 def accept(clips: Iterable[RefusedClip]) -> int:
@@ -24,16 +24,16 @@ def accept(clips: Iterable[RefusedClip]) -> int:
     for clip, recording in _sound(clips):
         [(_, tiers)] = cache.store_many([(clip, recording)])
         if tiers:
-            forget(clip.source_key)
+            refusals_of(cache).forget(clip.source_key)
             number += 1
     return number
 
 
 def discard(clips: Iterable[RefusedClip]) -> int:
     """Give up refused bytes, and let the provider be asked again; how many."""
-    number = 0
+    refusals, number = refusals_of(get_audio_cache()), 0
     for number, clip in enumerate(clips, start=1):  # noqa: B007 - how many there were
-        forget(clip.source_key)
+        refusals.forget(clip.source_key)
     return number
 
 

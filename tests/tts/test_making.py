@@ -18,7 +18,14 @@ from tts.attempts import Attempt, attempt_made
 from tts.breaker import OUTAGE, breaker_of
 from tts.conf import TTSConfig
 from tts.deadline import Deadline
-from tts.exceptions import NotAudio, ProviderDown, QuotaSpent, RateLimited, TTSError
+from tts.exceptions import (
+    NotAudio,
+    ProviderDown,
+    ProviderTimeout,
+    QuotaSpent,
+    RateLimited,
+    TTSError,
+)
 from tts.limits import CallLimits
 from tts.making import make
 from tts.providers.base import MissingExtra
@@ -82,6 +89,16 @@ def test_a_refused_answer_may_have_been_billed(provider: StubProvider, told: lis
     with pytest.raises(NotAudio, match="empty"):
         make(provider, request(provider), 60)
     assert [(a.outcome, a.billed_units) for a in told] == [("not_audio", len(TEXT))] * 2
+
+
+def test_what_a_cut_answer_was_billed_for_is_told(
+    provider: StubProvider, told: list[Attempt]
+) -> None:
+    provider.error = ProviderTimeout("no whole answer", status=200)
+    provider.error.billed_units = 7
+    with pytest.raises(ProviderTimeout):
+        make(provider, request(provider), 60)
+    assert {(a.outcome, a.billed_units) for a in told} == {("provider_timeout", 7)}
 
 
 def test_what_runs_in_this_process_is_asked_once(told: list[Attempt]) -> None:

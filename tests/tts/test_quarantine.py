@@ -26,7 +26,7 @@ from tts.admission import admit
 from tts.conf import TTSConfig
 from tts.exceptions import NotAudio
 from tts.quarantine import Limits, described
-from tts.refusals import Refusals, check, note, refusals_of
+from tts.refusals import Refusals, refusals_of
 from tts.speech import SpeechRequest
 from tts.verdicts import accept, discard
 from tts.wav import wav_of
@@ -65,7 +65,7 @@ def refuse(audio: bytes = SILENCE, text: str = SECRET, **variant: Any) -> Clip:
     clip = clip_named(text, **variant)
     error = NotAudio("the answer is silent", provider="stub")
     error.recording = Recording(audio=audio, cost=12, billed_units=3, timings="[[0,0,3]]")
-    note(clip, error)
+    refusals_of(get_audio_cache()).note(clip, error)
     return clip
 
 
@@ -75,7 +75,7 @@ def rows() -> list[RefusedClip]:
 
 def is_refused(clip: Clip) -> bool:
     try:
-        check(clip.source_key)
+        refusals_of(get_audio_cache()).check(clip.source_key)
     except NotAudio:
         return True
     return False
@@ -104,7 +104,7 @@ class TestKeeping:
         clip = asked.clip()
         with pytest.raises(NotAudio) as caught:
             admit(Recording(audio=SILENCE), asked)
-        note(clip, caught.value)
+        refusals_of(cache).note(clip, caught.value)
         assert bytes(rows()[0].audio or b"") == SILENCE
 
     def test_the_oldest_leave_first_by_count(self, cache: MultiTierAudioCache) -> None:

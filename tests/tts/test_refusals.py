@@ -320,12 +320,12 @@ def test_each_cache_has_one_memory() -> None:
     assert refusals_of(one) is refusals_of(one)
     assert refusals_of(one) is not refusals_of(two)
     error = refused()
-    refusals.note(CLIP, error, one)
+    refusals_of(one).note(CLIP, error)
     with pytest.raises(NotAudio):
-        refusals.check(CLIP.source_key, one)
-    refusals.check(CLIP.source_key, two)
-    refusals.forget(CLIP.source_key, one)
-    refusals.check(CLIP.source_key, one)
+        refusals_of(one).check(CLIP.source_key)
+    refusals_of(two).check(CLIP.source_key)
+    refusals_of(one).forget(CLIP.source_key)
+    refusals_of(one).check(CLIP.source_key)
 
 
 def test_it_can_be_imported_before_django_is_ready() -> None:

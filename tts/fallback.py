@@ -62,7 +62,8 @@ class Fallbacks:
                 if seconds > TOO_LITTLE:
                     entry = service.find_or_make_sync(prepared, seconds)
                 else:
-                    entry = _in_time(service.cache.find(prepared.clip))
+                    found = _in_time(service.cache.find(prepared.clip))
+                    entry = service.tagged_sync(prepared, found)
                 return self._counted(Speech(entry, fallback=True))
         raise failures.told() from error
 
@@ -75,7 +76,8 @@ class Fallbacks:
                 if seconds > TOO_LITTLE:
                     entry = await service.find_or_make(prepared, seconds)
                 else:
-                    entry = _in_time(await service.cache.afind(prepared.clip))
+                    found = _in_time(await service.cache.afind(prepared.clip))
+                    entry = await service.tagged(prepared, found)
                 return self._counted(Speech(entry, fallback=True))
         raise failures.told() from error
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property
 from typing import Final
 
 from audiocache.cache import MultiTierAudioCache
@@ -16,6 +15,7 @@ from audiocache.clock import now_ms
 from audiocache.entries import FOREVER, NEVER, AudioEntry, Recording, Ttl
 from audiocache.streams import Broadcast
 from tts.admission import admit
+from tts.building import built
 from tts.conf import TTSConfig
 from tts.decoding import can_decode
 from tts.exceptions import FormatNotMade, InvalidSpeechRequest
@@ -77,13 +77,13 @@ class Renditions:
             return prepared
         return _in_format(prepared, self._provider.native_format)
 
-    @cached_property
+    @built
     def _master(self) -> str | None:
         """What is bought, whichever format is asked for, as far as it holds as much."""
         name = self._config.master or self._provider.master or AS_ASKED
         return name if self._provider.speaks(name) else None
 
-    @cached_property
+    @built
     def _default(self) -> str:
         """The format of those who name none."""
         with suppress(InvalidSpeechRequest):

@@ -106,14 +106,20 @@ class Speaker(ABC):
 
     async def find_or_make(self, prepared: Prepared, seconds: float) -> AudioEntry:
         """The clip within `seconds`: found, made, or an older one. Asks no fallback."""
-        entry = await self._found_or_made(prepared, seconds)
+        return await self.tagged(prepared, await self._found_or_made(prepared, seconds))
+
+    def find_or_make_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
+        """See `find_or_make`."""
+        return self.tagged_sync(prepared, self._found_or_made_sync(prepared, seconds))
+
+    async def tagged(self, prepared: Prepared, entry: AudioEntry) -> AudioEntry:
+        """The clip that a request got, with the request's tags beside its own."""
         if (tagging := self.tagging(prepared, entry)) is None:
             return entry
         return await asyncio.wrap_future(self.cache.executor.submit(tagging))
 
-    def find_or_make_sync(self, prepared: Prepared, seconds: float) -> AudioEntry:
-        """See `find_or_make`."""
-        entry = self._found_or_made_sync(prepared, seconds)
+    def tagged_sync(self, prepared: Prepared, entry: AudioEntry) -> AudioEntry:
+        """See `tagged`."""
         tagging = self.tagging(prepared, entry)
         return entry if tagging is None else tagging()
 

@@ -212,6 +212,11 @@ def test_one_who_has_no_time_left_is_not_asked(
         said = last.synthesize_sync(SpeechRequest(TEXT))
         assert (speak().audio, speak().fallback) == (said.audio, True)
         assert len(third.heard) == 1
+        # And is found by the tags of whoever got it.
+        service.synthesize_sync(SpeechRequest(TEXT), tags=["visitor 7"])
+        entry = cache.find(last.complete(SpeechRequest(TEXT)).clip())
+        assert entry is not None
+        assert "visitor 7" in entry.tags
         service.close()
 
 

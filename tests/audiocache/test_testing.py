@@ -49,7 +49,11 @@ say = "Hello there"
 
 @pytest.fixture(autouse=True)
 def _former() -> Iterator[None]:
-    """Whatever a test did, what the process had is back afterwards."""
+    """Whatever a test did, what the process had is back afterwards. Of earlier tests it has none:
+    settings that a test changes would end it.
+    """
+    if (left := builder.replace_audio_cache(None)) is not None:
+        left.close()
     cache, service = builder._cache, tts_service._Process.service
     build = tts_service.build_provider
     yield

@@ -359,8 +359,10 @@ UNMARKED: dict[str, Callable[[bytes, int], bytes]] = {
 """What says nowhere how long it is, as providers send it, by format."""
 
 
-REFUSED_OF_20 = {"en": 12, "ru": 14, "el": 13, "ar": 10, "hi": 11, "cmn": 13, "ja": 17, "ko": 15}
-"""Of clips of which two fifths came, at the least; the rest ends in a pause or is short."""
+REFUSED_OF_20 = {"en": 12, "ru": 14, "el": 13, "ar": 10, "hi": 11, "cmn": 11, "ja": 17, "ko": 15}
+"""Of clips of which two fifths came, at the least; the rest ends in a pause or is short. espeak's
+clips differ by a little, depending on what it said before.
+"""
 
 
 def first_seconds(audio: bytes, seconds: float, rate: int, audio_format: str) -> bytes:

@@ -435,6 +435,7 @@ def speaking(
         model={"openai": "tts-1"}.get(vendor),
         region={"polly": "eu-central-1"}.get(vendor),
         format="mp3",
+        master="none",
         base_url=server.url + {"openai": "/v1"}.get(vendor, ""),
         timeout=row.timeout if row else 30,
     )

@@ -49,6 +49,8 @@ class Pulse:
         self._beats: list[_Beat] = []
         self._owed = False
         """It ran, here or in the parent: something may have been counted since."""
+        self._refused = False
+        """It could not be started the last time, which is logged once."""
         self._thread: threading.Thread | None
         self._lock: threading.Lock
         self._wake: threading.Event
@@ -60,6 +62,7 @@ class Pulse:
         beat = _Beat(weakref.WeakMethod(work), seconds, time.monotonic() + seconds)
         with self._lock:  # a list that another thread makes anew meanwhile would lack it
             self._beats = [*self._beats, beat]
+            self._wake.set()  # it may sleep past this one's time
 
     def forget(self, work: Work) -> None:
         """Call a method of `every` no more."""
@@ -78,7 +81,10 @@ class Pulse:
         return self._thread is threading.current_thread()
 
     def ensure(self) -> None:
-        """Start the thread if it does not run: cheap enough for every call past memory."""
+        """Start the thread if it does not run: cheap enough for every call past memory.
+
+        Where the system has no thread to give, nothing is raised: see `running`.
+        """
         if self._thread is None:
             self._start()
 
@@ -106,11 +112,30 @@ class Pulse:
                 self._thread = threading.Thread(
                     target=self._run, args=(self._wake,), name="audiocache-pulse", daemon=True
                 )
-                self._thread.start()
                 self._owed = True
-                _end_in_order()
+                self._begin(self._thread)
+
+    def _begin(self, thread: threading.Thread) -> None:
+        """Start it, or leave it to the next `ensure`: callers must not fail for want of it."""
+        try:
+            thread.start()
+        except RuntimeError as error:  # as many as the system allows, or Python is at its end
+            self._thread = None
+            if not self._refused:
+                logger.warning("the background thread could not be started: %s", error)
+        else:
+            _end_in_order()
+        self._refused = self._thread is None
 
     def _run(self, wake: threading.Event) -> None:
+        try:
+            self._beat_on(wake)
+        finally:
+            with self._lock:
+                if self.is_here():  # ended by what is no Exception: `ensure` starts another
+                    self._thread = None
+
+    def _beat_on(self, wake: threading.Event) -> None:
         while self.is_here():
             if wake.wait(self._pause()):
                 wake.clear()

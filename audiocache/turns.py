@@ -100,9 +100,13 @@ class Turns:
         if lease is None or lease.holder == turn.owner:
             return turn
         wait = Wait(name, lease, asked)
-        with self._lock:
-            self._waits.add(wait)
-        self._beat_soon()
+        self._schedule()
+        while not (pulse.running or wait.future.done()):
+            self._look_ourselves(wait)
+        if not wait.future.done():
+            with self._lock:
+                self._waits.add(wait)
+            self._beat_soon()
         return wait
 
     @contextmanager
@@ -191,12 +195,21 @@ class Turns:
             self._held[turn.owner] = turn
         self._beat_soon()
 
+    def _look_ourselves(self, wait: Wait) -> None:
+        """Where the system gives the pulse no thread, nobody else would ever look."""
+        self._poll([wait])
+        time.sleep(POLL_SECONDS)
+        pulse.ensure()
+
     def _beat_soon(self) -> None:
+        self._schedule()
+        pulse.soon(self.beat)
+
+    def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
             pulse.every(IDLE_SECONDS, self.beat)
         pulse.ensure()
-        pulse.soon(self.beat)
 
     def after_fork(self) -> None:
         """Start anew: turns and waits are the parent's."""

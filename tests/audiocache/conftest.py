@@ -215,6 +215,14 @@ def unblocked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 
 @pytest.fixture
+def no_threads() -> Iterator[Callable[[], object]]:
+    """No thread can be started in this process until it is called: none has room for its stack."""
+    threading.stack_size(1 << 46)
+    yield lambda: threading.stack_size(0)
+    threading.stack_size(0)
+
+
+@pytest.fixture
 def in_threads() -> Callable[[int, Callable[[int], Any]], list[Any]]:
     """Runs `call(number)` in so many threads that start together; their results in order."""
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -86,6 +86,53 @@ def test_a_cache_that_is_gone_is_not_kept_alive(pulse: Pulse) -> None:
     pulse.ensure()
     assert there.enough.wait(10)
     assert len(pulse._beats) == 1
+
+
+def test_what_is_new_wakes_a_pulse_that_sleeps_past_its_time(pulse: Pulse) -> None:
+    old, new = Work(), Work()
+    pulse.every(3600, old.beat)
+    pulse.ensure()
+    pulse.soon(old.beat)
+    assert old.enough.wait(10)
+    pulse.every(0.01, new.beat)
+    assert new.enough.wait(10)
+
+
+def test_where_no_thread_can_be_started_nothing_is_raised_and_the_next_use_tries_again(
+    pulse: Pulse, caplog: pytest.LogCaptureFixture, no_threads: Callable[[], object]
+) -> None:
+    work = Work()
+    pulse.every(0.01, work.beat)
+    pulse.ensure()
+    pulse.ensure()
+    refused = pulse.running
+    pulse.stop()  # as at the end of the process: there is nothing to join
+    no_threads()
+    pulse.ensure()
+    assert work.enough.wait(10)
+    assert (refused, pulse.running) == (False, True)
+    assert caplog.text.count("the background thread could not be started") == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_is_started_again(pulse: Pulse) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Deadly(Work):
+        def beat(self) -> None:
+            super().beat()
+            if self.done == 1:
+                raise Killed
+
+    work = Deadly(times=2)
+    pulse.every(0.01, work.beat)
+    pulse.ensure()
+    [thread] = [one for one in threads() if one is pulse._thread]
+    thread.join(10)
+    assert not pulse.running
+    pulse.ensure()
+    assert work.enough.wait(10)
 
 
 def test_stopping_does_all_work_once_more_here(pulse: Pulse) -> None:

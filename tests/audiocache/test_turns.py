@@ -301,6 +301,20 @@ def test_a_turn_is_extended_for_as_long_as_it_may_take_and_no_longer(pair: Any) 
     again.settle("stored")
 
 
+def test_who_waits_where_no_thread_can_be_started_looks_himself(
+    pair: Any, no_threads: Callable[[], object]
+) -> None:
+    pulse.stop()  # another test's
+    one, two = pair
+    clip = one.clip("a")
+    one.turns._coordinator.take(clip.source_key, "killed", 300)
+    assert two.get_or_create("a", lambda: SOUND) == SOUND
+    assert not pulse.running
+    no_threads()
+    assert two.get_or_create("b", lambda: SOUND) == SOUND
+    assert pulse.running
+
+
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
     """One to be stopped."""

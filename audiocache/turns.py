@@ -36,6 +36,8 @@ class Turn:
         self.owner = owner
         self.until = time.monotonic() + seconds
         """It is not extended after this."""
+        self.outcome: str | None = None
+        """What came of it; None while it goes on."""
         self._turns = turns
 
     def settle(self, outcome: str) -> None:
@@ -139,6 +141,7 @@ class Turns:
 
     def settle(self, turn: Turn, outcome: str) -> None:
         """See `Turn.settle`. What no store heard of, it does not hear now."""
+        turn.outcome = outcome  # first: who extends it at this moment settles it again
         with self._lock:
             held = self._held.pop(turn.owner, None)
         if held is not None:
@@ -154,7 +157,9 @@ class Turns:
         """Extend what we hold where it is due, look for what we wait for; seconds to the next."""
         if time.monotonic() >= self._extend_at:
             self._extend()
-        if waits := list(self._waits):
+        with self._lock:
+            waits = list(self._waits)
+        if waits:
             self._poll(waits)
         with self._lock:
             if self._waits:
@@ -167,9 +172,14 @@ class Turns:
     def _extend(self) -> None:
         now = time.monotonic()
         self._extend_at = now + EXTEND_SECONDS
-        held = {turn.name: turn.owner for turn in list(self._held.values()) if turn.until > now}
+        with self._lock:
+            held = [turn for turn in self._held.values() if turn.until > now]
         if held:
-            self._coordinator.extend(held, _ms(LEASE_SECONDS))
+            owners = {turn.name: turn.owner for turn in held}
+            self._coordinator.extend(owners, _ms(LEASE_SECONDS))
+        for turn in held:
+            if turn.outcome is not None:  # before that, perhaps: then it was just taken again
+                self._coordinator.settle(turn.name, turn.owner, turn.outcome)
 
     def _poll(self, waits: list[Wait]) -> None:
         found = self._coordinator.look({wait.owner: wait.name for wait in waits})

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from audiocache.entries import Recording
 from audiocache.exceptions import MakingFailed, WaitExpired
 from audiocache.leases import Lease
 from audiocache.pulse import pulse
+from audiocache.rung import Rung
 from audiocache.sharing import ALONE, Sharing
 from audiocache.tiers.base import Tier
 from audiocache.tiers.sql.lease_file import LeaseFile
@@ -373,6 +375,51 @@ def test_who_asks_right_after_redis_failed_is_told_by_the_database(
     assert isinstance(after, Wait)
     mine.settle("stored")
     assert [before.future.result(5), after.future.result(5)] == ["stored", "stored"]
+
+
+@pytest.mark.parametrize("outcome", ["abandoned", "failed ProviderDown"])
+def test_a_turn_that_is_settled_while_it_is_extended_is_free(pair: Any, outcome: str) -> None:
+    one, two = pair
+    mine = one.turns.take("a", 60)
+    assert isinstance(mine, Turn)
+
+    class SettledMeanwhile(list[Rung]):
+        """The caller's thread settles, after the pulse looked what is to be extended."""
+
+        def __iter__(self) -> Iterator[Rung]:
+            if not self.settled:
+                self.settled = True
+                mine.settle(outcome)
+            return super().__iter__()
+
+        settled = False
+
+    coordinator = one.turns._coordinator
+    coordinator._rungs = SettledMeanwhile(coordinator._rungs)
+    one.turns._extend()
+    assert not one.turns._held
+    again = two.turns.take("a", 60)
+    assert isinstance(again, Turn)
+    again.settle("stored")
+
+
+def test_a_turn_is_taken_while_the_pulse_looks_through_the_others(new_pair: NewPair) -> None:
+    mine = new_pair("redis")[0].turns
+    held, late = (Turn(mine, name, name, 60) for name in ("held", "late"))
+
+    class LookedThrough(weakref.WeakValueDictionary[str, Turn]):
+        """For so long that another thread comes by."""
+
+        def values(self) -> Iterator[Turn]:
+            for turn in super().values():
+                comes = threading.Thread(target=mine._hold, args=(late,))
+                comes.start()
+                comes.join(0.1)
+                yield turn
+
+    mine._held = LookedThrough(held=held)
+    mine._extend()
+    until(lambda: "late" in mine._held)
 
 
 def holder_in(server: RedisServer) -> str:

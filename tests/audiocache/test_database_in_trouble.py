@@ -20,6 +20,7 @@ from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.pulse import pulse
 from audiocache.tiers.persistent import PersistentTier
 from audiocache.tiers.sql import sending, waiting
+from audiocache.tiers.sql.postgresql import PostgreSQL
 from audiocache.turns import EXTEND_SECONDS, LEASE_SECONDS
 from tests.audiocache.conftest import (
     ALIASES,
@@ -32,6 +33,8 @@ from tests.audiocache.conftest import (
 from tests.factories import entry
 from tests.load import LENGTHS, Load
 from tests.proxies.faults import Fault, FaultProxy
+
+SOUND = b"paid for"
 
 Trouble = Callable[[str], AbstractContextManager[None]]
 
@@ -161,6 +164,24 @@ def test_a_schema_one_migration_ahead_is_no_trouble(new_cache: NewCache, sql_kin
     finally:
         connections[ALIASES[sql_kind]].close()
         execute(sql_kind, "ALTER TABLE audiocache_entry DROP COLUMN later")
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("sql_kind", ["postgresql"])
+@pytest.mark.usefixtures("impatient")
+def test_while_others_write_the_removal_log_too_long_what_is_there_is_found(
+    new_cache: NewCache, new_tier: NewTier, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), new_tier("postgresql")])
+    cache.put("there", SOUND)
+    with psycopg.connect(**connections[ALIASES["postgresql"]].get_connection_params()) as other:
+        other.execute(PostgreSQL.one_writer)
+        assert cache.get_or_create("made", lambda: SOUND) == SOUND
+        cache.tiers["memory"].clear()
+        assert cache.get("there") == SOUND
+        cache.remove("nothing")
+    assert "kind=TierBusy" in caplog.text
+    assert "kind=TierUnavailable" not in caplog.text
 
 
 # It takes no writes

@@ -120,7 +120,7 @@ class SqlLedger(Ledger):
         """
         if self._sql.one_writer:
             self._database.query(self._sql.own_slot)
-            self._database.query(self._sql.one_writer)
+            self._database.run(self._sql.one_writer)  # no reading: who comes too late is busy
             self._removing.apply(removals, free=True)
         positions = [self._write(row) for row in rows]
         self._database.run(self._log.trim, [positions[-1] - KEPT])
@@ -174,7 +174,7 @@ class SqlLedger(Ledger):
         each of them would never store anything.
         """
         if self._sql.no_writer:
-            self._database.query(self._sql.no_writer)
+            self._database.run(self._sql.no_writer)
         rows = self._database.query(self._log.read, [guard.ledger + 1, KEPT])
         gap = bool(rows) and rows[0][0] != guard.ledger + 1
         told = (Row(kind, value, at) for _, at, kind, value in rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +13,8 @@ from audiocache.touches import Touches
 
 YOUNG_SECONDS: Final = 3.0
 """An outage may be a process' own lateness: what was paid for is worth another question."""
+PORTION: Final = 500
+"""Keys of which the tiers are told at once."""
 
 
 class Care:
@@ -32,16 +36,27 @@ class Care:
         for rung in self.rungs:
             rung.recheck(YOUNG_SECONDS)
 
-    def flush_touches(self) -> None:
-        """Tell the tiers which keys were hit since the last time, oldest first (law 9)."""
-        if hits := self._drained():
-            now = self._clock()
-            for rung in self.rungs:
-                rung.attempt("", lambda tier: tier.touched(hits, now))
+    def flush_touches(self, until: float = math.inf) -> bool:
+        """Tell the tiers which keys were hit since the last time, oldest first (law 9).
+
+        False when there are more at that time (of the monotonic clock): they wait.
+        """
+        for _ in range(len(self.touches) // PORTION + 1):
+            if not (hits := self._drained()):
+                return True
+            self._tell_hits(hits)
+            if time.monotonic() >= until:
+                break
+        return not self.touches.left
+
+    def _tell_hits(self, hits: Mapping[str, int]) -> None:
+        now = self._clock() - self.touches.left  # each key has an instant of its own
+        for rung in self.rungs:
+            rung.attempt("", lambda tier: tier.touched(hits, now))
 
     def _drained(self) -> dict[str, int]:
-        """Hits by key, and what they saved counted."""
-        hits = self.touches.drain()
+        """A portion of the hits by key, and what they saved counted."""
+        hits = self.touches.drain(PORTION)
         if unpriced := self.touches.unpriced(hits):
             for rung in self.rungs:
                 self.touches.note_costs(rung.tier.peek_many(unpriced))

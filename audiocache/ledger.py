@@ -8,6 +8,7 @@ database is in trouble calls go on, and their process owes the ledger what came 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -121,17 +122,23 @@ class Ledger:
         """Calls that could not be written yet."""
         return len(self._owed)
 
-    def pay(self) -> None:
-        """Write what is owed, the oldest first, as far as the database takes it."""
+    def pay(self, until: float = math.inf) -> bool:
+        """Write what is owed, the oldest first, as far as the database takes it.
+
+        False when at that time (of the monotonic clock) there was more.
+        """
         while self._owed and not self._book.outlived_its_tests:
             settled = self._owed.popleft()
             if not self._write(settled):
                 self._owed.appendleft(settled)
-                return
+                return True
+            if self._owed and time.monotonic() >= until:
+                return False
         with self._lock:
             self._scheduled = bool(self._owed)
             if not self._scheduled:
                 pulse.forget(self._beat)
+        return True
 
     def _write(self, settled: Settled) -> bool:
         """False: it is still to be written."""
@@ -160,10 +167,12 @@ class Ledger:
                 pulse.every(OWED_SECONDS, self._beat)
         pulse.ensure()
 
-    def _beat(self) -> None:
+    def _beat(self) -> float | None:
         if self._circuit.allows():
-            self.pay()
+            if not self.pay(pulse.allowance()):
+                return 0.0  # the others' turn first
             self._book.release()
+        return None
 
     def _trim(self) -> None:
         """Forget what is older than it is kept, a little at a time: it works without a task."""

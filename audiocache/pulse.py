@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import sys
 import threading
 import time
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 Work = Callable[[], float | None]
 """Answers in how many seconds it wants to be called again; None: at its interval."""
 
+AT_ONCE_SECONDS: Final = 0.5
+"""Leases are to be extended, and removals to be heard, beside whatever there is to write."""
 FAILED_SECONDS: Final = 1.0
 """Work that failed is tried again after this, or at its interval if that is shorter."""
 
@@ -79,6 +82,12 @@ class Pulse:
     def is_here(self) -> bool:
         """Is the caller on the thread of the pulse? What blocks there holds up all else."""
         return self._thread is threading.current_thread()
+
+    def allowance(self) -> float:
+        """Until when (monotonic) a work may go on that is called now, before it asks for another
+        turn: on the pulse not for long, elsewhere as long as it takes.
+        """
+        return time.monotonic() + AT_ONCE_SECONDS if self.is_here() else math.inf
 
     def ensure(self) -> None:
         """Start the thread if it does not run: cheap enough for every call past memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from typing import Any, Final
@@ -57,11 +58,13 @@ class Upkeep:
             for work in (self.beat, self.probe, self.listen):
                 pulse.forget(work)
 
-    def beat(self) -> None:
+    def beat(self) -> float | None:
         """Flush, and hold no connection until the next time: test runs drop databases."""
         self._flights.leave_dead()
-        self.flush()
+        if not self.flush(pulse.allowance()):
+            return 0.0  # the others' turn first
         self._ladder.release()
+        return None
 
     def probe(self) -> None:
         """Ask the broken tiers whether they work again, so that no caller has to find out."""
@@ -74,14 +77,18 @@ class Upkeep:
             self._ladder.following.beat()
             self._ladder.rest()
 
-    def flush(self) -> None:
-        """Write down what was counted since the last time; what fails is kept for the next."""
+    def flush(self, until: float = math.inf) -> bool:
+        """Write down what was counted since the last time; what fails is kept for the next.
+
+        False when at that time (of the monotonic clock) there was more.
+        """
         with self._lock:
-            self._ladder.flush_touches()
+            done = self._ladder.flush_touches(until)
             totals = self._totals()
             deltas = {name: n for name in totals if (n := totals[name] - self._flushed[name])}
             if deltas and self._ladder.add_counts(deltas):
                 self._flushed = totals
+        return done
 
     def installation(self) -> dict[str, int]:
         """Counters of all processes."""

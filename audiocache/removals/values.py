@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from audiocache.entries import NEVER, AudioEntry
 ALL: Final = "all"
 KEY: Final = "key"
 TEXT: Final = "text_digest"
+SOURCE: Final = "source_key"
 TAGS: Final = "tags"
 REPLACED: Final = "replaced"
 """In a log only: a key whose entries from before the new one are to go."""
@@ -65,6 +67,31 @@ class Removal(NamedTuple):
         return self._replace(before=min(self.before, at + SKEW_MS))
 
 
+class Groups:
+    """Removals of more than a key, found by what an entry shows of itself: looking costs the
+    same however many they are.
+    """
+
+    def __init__(self, removals: Iterable[Removal]) -> None:
+        self._by_name: defaultdict[tuple[str, str], list[Removal]] = defaultdict(list)
+        for removal in removals:
+            self._by_name[removal.field, removal.value].append(removal)
+        self._of_tags = any(field == TAGS for field, _ in self._by_name)
+
+    def concern(self, entry: AudioEntry) -> bool:
+        """Does one of them remove this entry?"""
+        found = (self._by_name.get(name, ()) for name in self._names(entry))
+        return any(removal.concerns(entry) for some in found for removal in some)
+
+    def _names(self, entry: AudioEntry) -> Iterator[tuple[str, str]]:
+        yield ALL, ""
+        yield TEXT, entry.text_digest
+        yield SOURCE, entry.source_key
+        for tag in entry.tags if self._of_tags else ():
+            yield TAGS, tag
+            yield TAGS, digest(tag)
+
+
 def digest(name: str) -> str:
     """What stands for a tag or a namespace, which may be a person's name; empty for none."""
     return hashlib.sha256(name.encode()).hexdigest()[:32] if name else ""
@@ -82,7 +109,7 @@ def removals_in(row: Row) -> Iterator[Removal]:
     """What a row tells of; of a kind that a later release writes, nothing."""
     if row.kind == ALL:
         yield Removal(ALL, digested=True)
-    elif row.kind in {KEY, TEXT, "source_key", TAGS}:
+    elif row.kind in {KEY, TEXT, SOURCE, TAGS}:
         for value, _, namespace in (part.partition(":") for part in row.value.split(",")):
             yield Removal(row.kind, value, namespace, digested=True)
     elif row.kind == REPLACED:

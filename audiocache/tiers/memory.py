@@ -14,6 +14,7 @@ from audiocache.conf import MEMORY, MIB, CacheConfig
 from audiocache.entries import AudioEntry
 from audiocache.lru import ByteLRU
 from audiocache.removals import KEY, Removal
+from audiocache.removals.values import Groups
 from audiocache.tiers.base import Tier
 
 
@@ -82,10 +83,9 @@ class MemoryTier(Tier):
             elif (entry := self.store.peek(removal.value)) and removal.concerns(entry):
                 self.store.pop(removal.value)
         if wider:
+            groups = Groups(wider)
             self.store.discard_where(
-                lambda _, entry: (
-                    isinstance(entry, AudioEntry) and any(r.concerns(entry) for r in wider)
-                )
+                lambda _, entry: isinstance(entry, AudioEntry) and groups.concern(entry)
             )
 
     def cleanup(self) -> int:

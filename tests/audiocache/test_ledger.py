@@ -303,6 +303,19 @@ class TestTrouble:
         assert spent(alias)["2024-10"] == (10, 150)
         assert accounts(alias) == {("ok", ""): (1, 10, 150)}
 
+    def test_much_is_paid_a_little_at_a_time(
+        self, ledger: Ledger, alias: str, trouble: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each turn of the pulse pays something, and not more when its time is over."""
+        for name in ("s1", "s2", "s3"):
+            ledger.settle(a_call(name), ended(a_call(name)))
+        trouble()
+        ledger._circuit.worked()
+        monkeypatch.setattr(pulse, "allowance", lambda: 0.0)
+        left = [(ledger._beat(), ledger.owed) for _ in range(3)]
+        assert left == [(0.0, 2), (0.0, 1), (None, 0)]
+        assert spent(alias)["2024-10"] == (30, 450)
+
     @pytest.mark.parametrize("cost", [LARGEST, LARGEST + 1, 10**30])
     def test_one_that_can_never_be_written_holds_up_no_other(
         self, ledger: Ledger, alias: str, trouble: Any, cost: int, caplog: pytest.LogCaptureFixture

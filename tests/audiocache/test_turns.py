@@ -410,7 +410,7 @@ def test_a_turn_is_taken_while_the_pulse_looks_through_the_others(new_pair: NewP
     class LookedThrough(weakref.WeakValueDictionary[str, Turn]):
         """For so long that another thread comes by."""
 
-        def values(self) -> Iterator[Turn]:
+        def values(self) -> Iterator[Turn]:  # type: ignore[override]
             for turn in super().values():
                 comes = threading.Thread(target=mine._hold, args=(late,))
                 comes.start()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from audiocache import touches, upkeep
+from audiocache import care, touches, upkeep
 from audiocache.exceptions import TierUnavailable
 from audiocache.lru import ByteLRU
 from audiocache.models import AudioCacheEntry
@@ -30,6 +31,7 @@ class Kept(MemoryTier):
         super().__init__(ByteLRU(100, 10**6, clock=clock), clock)
         self.totals: dict[str, int] = {}
         self.touches: list[dict[str, int]] = []
+        self.instants: list[int] = []
         self.broken = False
 
     def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:
@@ -44,6 +46,7 @@ class Kept(MemoryTier):
 
     def touched(self, hits: Mapping[str, int], now: int) -> None:
         self.touches.append(dict(hits))
+        self.instants.append(now)
 
 
 @pytest.fixture
@@ -104,6 +107,51 @@ def test_the_hits_remembered_are_bounded(
         cache.get("a")
     cache.flush()
     assert sum(kept.touches[0].values()) == 50
+
+
+def test_many_hits_are_told_in_portions_and_the_pulse_does_other_work_between(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(care, "PORTION", 2)
+    monkeypatch.setattr("audiocache.pulse.AT_ONCE_SECONDS", 0)
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.put("a", b"1")
+    cache.ladder.touches.add_all("abcabde")
+
+    class Other:
+        """Extends leases, say: it counts how often hits were told before."""
+
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+            self.ended = threading.Event()
+
+        def beat(self) -> float:
+            self.seen.append(len(kept.touches))
+            if len(kept.touches) == 3:
+                self.ended.set()
+            return 0.0
+
+    other = Other()
+    pulse.every(0, other.beat)
+    pulse.soon(cache._upkeep.beat)
+    assert other.ended.wait(10)
+    assert {1, 2, 3} <= set(other.seen)
+    assert kept.touches == [{"c": 1, "a": 2}, {"b": 2, "d": 1}, {"e": 1}]
+    assert kept.instants == [NOW - 3, NOW - 1, NOW]
+
+
+def test_who_flushes_tells_all_hits_however_many(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(care, "PORTION", 2)
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.ladder.touches.add_all("abcabde")
+    assert not cache._upkeep.flush(0)
+    cache.ladder.touches.add_all("ac")
+    cache.flush()
+    assert kept.touches == [{"c": 1, "a": 2}, {"b": 2, "d": 1}, {"e": 1, "a": 1}, {"c": 1}]
+    cache.flush()
+    assert len(kept.touches) == 4
 
 
 def test_two_that_flush_at_once_share_what_there_is(

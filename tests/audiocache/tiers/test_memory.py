@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -10,9 +11,10 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from audiocache.conf import MIB, CacheConfig
+from audiocache.removals.values import Groups, Removal, digest
 from audiocache.tiers.memory import MemoryTier
 from tests.audiocache.conftest import NewTier
-from tests.factories import FakeClock, entry
+from tests.factories import NOW, FakeClock, entry
 
 SHARED = {"BACKEND": "audiocache.backends.MemoryCache", "LOCATION": "tests of the memory tier"}
 
@@ -145,3 +147,53 @@ def test_a_replaced_entry_has_left_its_tags(memory_tier: MemoryTier) -> None:
     memory_tier.put_many([entry("a", tags=("new",))])
     assert memory_tier.remove_group("tags", "old") == 0
     assert memory_tier.remove_group("tags", "new") == 1
+
+
+def test_what_others_removed_costs_no_more_for_being_much(memory_tier: MemoryTier) -> None:
+    """On the pulse: 240 removals heard at once held up leases for as long as these last."""
+    entries = [entry(str(number), tags=(f"of {number}",)) for number in range(50)]
+    memory_tier.put_many(entries)
+    others = [entry(str(number)) for number in range(40, 240)]
+    removals = [Removal("text_digest", other.text_digest) for other in others]
+    removals += [Removal("source_key", other.key) for other in others]
+    removals += [Removal("tags", digest(f"of {at}"), digested=True) for at in range(40, 240)]
+    calls = 0
+
+    def count(_: object, event: str, __: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        memory_tier.apply(removals)
+    finally:
+        sys.setprofile(None)
+    assert calls < 50 * len(removals) / 4
+    assert len(memory_tier.store) == 40
+
+
+@pytest.mark.parametrize("digested", [False, True])
+@pytest.mark.parametrize("before", [NOW, NOW + 1])
+@pytest.mark.parametrize(
+    ("field", "value", "namespace"),
+    [
+        ("all", "", ""),
+        ("text_digest", "the text's", "a room"),
+        ("text_digest", "the text's", "another"),
+        ("text_digest", "another's", "a room"),
+        ("source_key", "the source's", ""),
+        ("source_key", "another's", ""),
+        ("tags", "a tag", ""),
+        ("tags", "another", ""),
+    ],
+)
+def test_many_removals_concern_what_each_does(
+    field: str, value: str, namespace: str, before: int, digested: bool
+) -> None:
+    made = entry("a", namespace="a room", tags=("first", "a tag"))._replace(
+        text_digest="the text's", source_key="the source's"
+    )
+    hidden = digest if digested else str
+    shown = hidden(value) if field == "tags" else value
+    removal = Removal(field, shown, hidden(namespace), before, digested)
+    assert Groups([removal]).concern(made) is removal.concerns(made)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from audiocache.forks import RenewedLock
 from audiocache.removals.values import Removal, Row
 
 KEPT: Final = 10_000
@@ -79,16 +80,19 @@ class Own:
 
     def __init__(self) -> None:
         self._names: dict[str, None] = {}
+        self._lock = RenewedLock()
 
     def add(self, name: str) -> None:
         """Remember an entry by its name in the log."""
-        self._names[name] = None
-        if len(self._names) > KEPT:
-            self._names.pop(next(iter(self._names)), None)
+        with self._lock:
+            self._names[name] = None
+            if len(self._names) > KEPT:
+                del self._names[next(iter(self._names))]
 
     def clear(self) -> None:
         """Forget them: what is called so from now on is another's."""
-        self._names.clear()
+        with self._lock:
+            self._names.clear()
 
     def __contains__(self, name: str) -> bool:
         return name in self._names

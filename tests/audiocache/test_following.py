@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,10 +12,11 @@ import redis
 from django.db import connections
 
 from audiocache.cache import MultiTierAudioCache as Cache
-from audiocache.exceptions import TierBusy, TierUnavailable
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.models import Removal as Row
 from audiocache.owing import REMOVALS
 from audiocache.removals import Cursor, Guard, Removal
+from audiocache.removals.log import KEPT, Own
 from audiocache.testing import faults
 from project.servers import RedisServer, start_redis
 from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
@@ -128,6 +130,50 @@ def test_positions_that_come_again_are_not_taken_for_our_own(new_cache: NewCache
     first.remove("Hello")
     second.ladder.following.now()
     assert second.tiers["memory"].get(KEY) is None
+
+
+@contextmanager
+def no_room_for(kind: str) -> Iterator[None]:
+    """SQLite's removal log takes no row of a kind: what stood before it is rolled back."""
+    with connections["audiocache"].cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER refusing BEFORE INSERT ON audiocache_removal"
+            f" WHEN NEW.kind = '{kind}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        yield
+        cursor.execute("DROP TRIGGER refusing")
+
+
+@ON_SQLITE
+def test_a_position_that_was_rolled_back_is_not_taken_for_our_own(
+    new_cache: NewCache, new_tier: NewTier
+) -> None:
+    here, there = (new_cache(tiers=[new_tier("memory"), new_tier("sqlite")]) for _ in range(2))
+    there.put("Hello", b"sound")
+    assert here.get("Hello") == b"sound"
+    with no_room_for("source_key"), pytest.raises(TierError):
+        here.tiers["persistent"].log.remove([Removal("key", "k"), Removal("source_key", "s")], NOW)
+    assert there.discard_many([KEY])
+    here.ladder.following.now()
+    assert here.get("Hello") is None
+
+
+def test_what_is_our_own_is_remembered_by_several_threads_at_once() -> None:
+    own = Own()
+
+    class LookedThrough(dict[str, None]):
+        """For so long that another thread comes by."""
+
+        def __iter__(self) -> Iterator[str]:
+            oldest = super().__iter__()
+            comes = threading.Thread(target=own.add, args=("late",))
+            comes.start()
+            comes.join(0.1)
+            return oldest
+
+    own._names = LookedThrough.fromkeys(map(str, range(KEPT)))
+    own.add("ours")
+    assert "ours" in own
 
 
 def test_memory_serves_for_a_while_when_nobody_can_say_what_was_removed(

@@ -102,19 +102,20 @@ class SqlLedger(Ledger):
         """In one transaction; what takes several is announced before them, too."""
         rows, ledger = list(rows_of(removals, at)), self.identity(make=True)
         removals = [one.heard_late(at) for one in removals] if late else removals
-        removed, first, last = 0, 0, 0
+        removed, positions = 0, list[int]()
         if len(removals) > BATCH or any(removal.field != KEY for removal in removals):
             with self._database.transaction():
-                first, _ = self._append(rows)
+                announced = self._append(rows)
+            positions += self._written(announced)
             removed = self._removing.apply(removals)
         with self._database.transaction():
             removed += self._removing.apply(removals)
-            begin, last = self._append(rows, removals)
-        self.position = max(self.position, last)
-        return removed, Origin(ledger, first or begin, last)
+            appended = self._append(rows, removals)
+        positions += self._written(appended)
+        return removed, Origin(ledger, positions[0], positions[-1])
 
-    def _append(self, rows: Iterable[Row], removals: Sequence[Removal] = ()) -> tuple[int, int]:
-        """The first and the last position of rows behind all others.
+    def _append(self, rows: Iterable[Row], removals: Sequence[Removal] = ()) -> list[int]:
+        """The positions of rows behind all others.
 
         What was stored while we waited for our turn is deleted.
         """
@@ -122,14 +123,17 @@ class SqlLedger(Ledger):
             self._database.query(self._sql.own_slot)
             self._database.run(self._sql.one_writer)  # no reading: who comes too late is busy
             self._removing.apply(removals, free=True)
-        positions = [self._write(row) for row in rows]
+        values = ([row.at, row.kind, row.value] for row in rows)
+        positions = [int(self._database.query(self._log.append, row)[0][0]) for row in values]
         self._database.run(self._log.trim, [positions[-1] - KEPT])
-        return positions[0], positions[-1]
+        return positions
 
-    def _write(self, row: Row) -> int:
-        [(position,)] = self._database.query(self._log.append, [row.at, row.kind, row.value])
-        self.own.add(str(position))
-        return int(position)
+    def _written(self, positions: list[int]) -> list[int]:
+        """They are committed, and so our own: until then, another's may come to stand there."""
+        for position in positions:
+            self.own.add(str(position))
+        self.position = max(self.position, positions[-1])
+        return positions
 
     def trim(self) -> None:
         """Delete a few old rows: the trigger that writes replacements does not."""

@@ -76,7 +76,7 @@ def _parameters_in(variant: str) -> dict[str, Any]:
     """The parameters of a canonical variant. Raises CorruptEntry."""
     try:
         parameters = json.loads(variant) if variant else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         parameters = None
     if not isinstance(parameters, dict):
         raise CorruptEntry("the variant is no object in JSON")
@@ -93,7 +93,7 @@ def _tags_in(value: str) -> tuple[str, ...]:
     try:
         tags = json.loads(value)
         "".join(tags).encode()
-    except (TypeError, ValueError):  # a lone surrogate's error is one of these
+    except (TypeError, ValueError, RecursionError):  # a lone surrogate's error is one of these
         tags = None
     if not isinstance(tags, list):
         raise CorruptEntry("the tags are no list of texts in JSON")

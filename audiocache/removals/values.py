@@ -106,7 +106,9 @@ def rows_of(removals: Sequence[Removal], at: int) -> Iterator[Row]:
 
 
 def removals_in(row: Row) -> Iterator[Removal]:
-    """What a row tells of; of a kind that a later release writes, nothing."""
+    """What a row tells of; of a kind that a later release writes, nothing. Nor where it is
+    damaged: who stumbled over it would have nothing below memory until it is trimmed.
+    """
     if row.kind == ALL:
         yield Removal(ALL, digested=True)
     elif row.kind in {KEY, TEXT, SOURCE, TAGS}:
@@ -114,7 +116,8 @@ def removals_in(row: Row) -> Iterator[Removal]:
             yield Removal(row.kind, value, namespace, digested=True)
     elif row.kind == REPLACED:
         for key, _, created in (part.partition(":") for part in row.value.split(",")):
-            yield Removal(KEY, key, before=int(created), digested=True)
+            if created.isascii() and created.isdigit():
+                yield Removal(KEY, key, before=int(created), digested=True)
 
 
 def concern(rows: Iterable[Row], entries: Sequence[AudioEntry]) -> bool:

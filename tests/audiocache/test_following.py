@@ -158,6 +158,42 @@ def test_a_position_that_was_rolled_back_is_not_taken_for_our_own(
     assert here.get("Hello") is None
 
 
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "damaged",
+    [("replaced", "no number", 1), ("key", b"\xff", 1), (b"\xff", "k", 1), ("key", "k", "text")],
+    ids=repr,
+)
+def test_a_damaged_row_of_the_log_tells_of_nothing_and_holds_up_no_other(
+    new_cache: NewCache, new_tier: NewTier, damaged: tuple[Any, ...]
+) -> None:
+    here, there = (new_cache(tiers=[new_tier("memory"), new_tier("sqlite")]) for _ in range(2))
+    there.put_many([("Hello", b"sound"), ("kept", b"kept")])
+    assert (here.get("Hello"), here.get("kept")) == (b"sound", b"kept")
+    with connections["audiocache"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audiocache_removal (id, kind, value, at)"
+            " SELECT COALESCE(MAX(id), 0) + 1, %s, %s, %s FROM audiocache_removal",
+            damaged,
+        )
+    assert here.get_or_create("made", lambda: b"made") == b"made"
+    assert there.get("made") == b"made"
+    there.remove("Hello")
+    here.ladder.following.now()
+    assert (here.get("Hello"), here.get("kept")) == (None, b"kept")
+
+
+@ON_SQLITE
+def test_a_damaged_number_of_what_a_ledger_heard_is_none(new_tier: NewTier) -> None:
+    tier = new_tier("sqlite")
+    with connections["audiocache"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audiocache_state (name, value) VALUES"
+            " ('removals.heard.one', 'no number'), ('removals.heard.other', '7')"
+        )
+    assert tier.log.followed() == (None, {"other": 7})
+
+
 def test_what_is_our_own_is_remembered_by_several_threads_at_once() -> None:
     own = Own()
 

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from audiocache.conf import PERSISTENT
 from audiocache.entries import AudioEntry
+from audiocache.exceptions import CorruptEntry
 from audiocache.legacy.target import Limits
 from audiocache.rows import AUDIO, READ, SCHEMA_VERSION, entry_in
 from audiocache.tiers.clip_files import ClipFiles, FileTrouble, new_home
@@ -45,9 +46,9 @@ class EntryConnection(OwnConnection):
         self.drop(row[-1] for row in rows if row[-1])
         return [row[:-1] for row in rows]
 
-    def drop(self, names: Iterable[str]) -> None:
+    def drop(self, names: Iterable[Any]) -> None:
         """Delete files when what is done now is committed, if it is."""
-        if not (gone := list(names)):
+        if not (gone := [name for name in names if isinstance(name, str)]):
             return
         if self.wrapper.in_atomic_block:
             transaction.on_commit(lambda: self._files.drop(gone), using=self.alias)
@@ -90,10 +91,12 @@ class SqlClips:
     def entry(self, key: str) -> AudioEntry | None:
         """With its sound; None: that is lost, which is counted, and the row is gone.
 
-        Raises TierError; FileTrouble when nobody can tell.
+        Raises TierError; FileTrouble when nobody can tell; CorruptEntry.
         """
         for *row, name, size in self._database.query(self._row, [key]):
-            if row[AUDIO] is None and name and row[_SCHEMA] <= SCHEMA_VERSION:
+            if row[AUDIO] is None and name and _is_known(row[_SCHEMA]):
+                if not isinstance(name, str):
+                    raise CorruptEntry("the name of its file is none")
                 self._in_use = True
                 row[AUDIO] = self.sound(name, size)
                 if row[AUDIO] is None:
@@ -189,3 +192,7 @@ class SqlClips:
             sql = f"SELECT key, storage_name FROM audiocache_entry WHERE key IN ({marks})"
             found |= dict(self._database.query(f"{sql} AND storage_name <> ''", batch))
         return found
+
+
+def _is_known(schema: object) -> bool:
+    return isinstance(schema, int) and schema <= SCHEMA_VERSION

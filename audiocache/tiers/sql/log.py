@@ -149,7 +149,7 @@ class SqlLedger(Ledger):
         heard = {
             name.removeprefix(HEARD): int(value)
             for name, value in states.items()
-            if name.startswith(HEARD)
+            if name.startswith(HEARD) and value.isascii() and value.isdigit()
         }
         return Cursor.parse(states.get(FOLLOWED, "")), heard
 
@@ -181,7 +181,7 @@ class SqlLedger(Ledger):
             self._database.run(self._sql.no_writer)
         rows = self._database.query(self._log.read, [guard.ledger + 1, KEPT])
         gap = bool(rows) and rows[0][0] != guard.ledger + 1
-        told = (Row(kind, value, at) for _, at, kind, value in rows)
+        told = (_row(at, kind, value) for _, at, kind, value in rows)
         if gap or len(rows) == KEPT or concern(told, entries):
             raise Moved
         followed = Cursor.parse(self._states(FOLLOWED).get(FOLLOWED, ""))
@@ -189,7 +189,9 @@ class SqlLedger(Ledger):
             raise Moved
 
     def _states(self, pattern: str) -> dict[str, str]:
-        return dict(self._database.query(self._log.states, [pattern]))
+        return {
+            name: str(value) for name, value in self._database.query(self._log.states, [pattern])
+        }
 
 
 def _goes_on(news: Sequence[News], cursor: Cursor) -> bool:
@@ -205,9 +207,16 @@ def _within(followed: Cursor, seen: Cursor) -> bool:
     return followed.history == seen.history and followed.position <= seen.position
 
 
-def _cursor(position: int, at: int) -> Cursor:
+def _cursor(position: int, at: object) -> Cursor:
     return Cursor("", position, str(at))
 
 
-def _news(position: int, at: int, kind: str, value: str) -> News:
-    return News(_cursor(position, at), (Row(kind, value, at),))
+def _news(position: int, at: object, kind: object, value: object) -> News:
+    return News(_cursor(position, at), (_row(at, kind, value),))
+
+
+def _row(at: object, kind: object, value: object) -> Row:
+    """SQLite lets any value into any column; what is damaged tells of nothing."""
+    if isinstance(at, int) and isinstance(kind, str) and isinstance(value, str):
+        return Row(kind, value, at)
+    return Row("", "", 0)

@@ -314,7 +314,15 @@ def other_json(tier: PersistentTier, key: str) -> None:
     change(tier, key, tags="5")
 
 
-DAMAGES = [flip, cut, swap, scribble, other_json]
+def deep_json(tier: PersistentTier, key: str) -> None:
+    change(tier, key, tags="[" * 100_000)
+
+
+def deep_variant(tier: PersistentTier, key: str) -> None:
+    change(tier, key, variant='{"a":' * 100_000)
+
+
+DAMAGES = [flip, cut, swap, scribble, other_json, deep_json, deep_variant]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -340,6 +348,27 @@ def test_a_foreign_value_that_sqlite_lets_in_is_a_counted_miss_and_deleted(
     tier.put_many([made])
     with connections[alias(tier)].cursor() as cursor:
         cursor.execute("UPDATE audiocache_entry SET audio = %s", [value])
+    assert tier.get(made.key) is None
+    assert tier.counts["corrupt"] == 1
+    assert keys(tier) == set()
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "changes",
+    [{"storage_name": b"\xff"}, {"schema_version": "newest"}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_of_a_sound_that_lies_elsewhere_a_foreign_value_is_a_counted_miss(
+    new_tier: NewTier, changes: dict[str, Any]
+) -> None:
+    tier = new_tier("sqlite")
+    made = entry("a")
+    tier.put_many([made])
+    values = {"audio": None, "storage_name": "clips/x", **changes}
+    with connections[alias(tier)].cursor() as cursor:
+        columns = ", ".join(f"{name} = %s" for name in values)
+        cursor.execute(f"UPDATE audiocache_entry SET {columns}", list(values.values()))
     assert tier.get(made.key) is None
     assert tier.counts["corrupt"] == 1
     assert keys(tier) == set()

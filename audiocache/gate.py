@@ -41,7 +41,12 @@ class Gate:
             turn = threading.Lock()
             turn.acquire()
             heappush(self._waiting, (rank, next(self._numbers), turn))
-        return turn.acquire(timeout=max(0.0, timeout)) or self._gave_up(turn)
+        try:
+            return turn.acquire(timeout=max(0.0, timeout)) or self._gave_up(turn)
+        except BaseException:  # by a signal's handler: a task's time limit, say
+            if self._gave_up(turn):
+                self.leave()
+            raise
 
     @property
     def waiting(self) -> int:

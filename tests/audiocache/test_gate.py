@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from audiocache.gate import Gate
 
@@ -61,6 +64,33 @@ def test_a_place_handed_over_at_the_last_moment_is_taken() -> None:
     gate = Gate(1)
     turn = threading.Lock()
     assert gate._gave_up(turn)
+
+
+class TimeLimit(Exception):
+    """As Celery's, of a task."""
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_who_is_taken_away_while_waiting_takes_no_place_along(handed_over: bool) -> None:
+    gate = Gate(1)
+    assert gate.enter(0)
+
+    def end(*_: object) -> None:
+        if handed_over:  # in this very moment
+            gate.leave()
+        raise TimeLimit
+
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(TimeLimit):
+            gate.enter(10)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    if not handed_over:
+        gate.leave()
+    assert (gate.waiting, gate.inside) == (0, 0)
+    assert gate.enter(0)
 
 
 def test_many_threads_are_never_more_than_the_places(

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -78,6 +79,12 @@ class Pulse:
             if beat.work() == work:
                 beat.asked = True
         self._wake.set()
+
+    def once(self, call: Callable[[], object]) -> None:
+        """Have the thread, if there is one, do this soon and once: it is held until then."""
+        if self._thread is not None:
+            self._calls.append(call)
+            self._wake.set()
 
     def is_here(self) -> bool:
         """Is the caller on the thread of the pulse? What blocks there holds up all else."""
@@ -148,10 +155,18 @@ class Pulse:
         while self.is_here():
             if wake.wait(self._pause()):
                 wake.clear()
+            self._do_calls()
             now = time.monotonic()
             for beat in [beat for beat in self._beats if beat.when() <= now]:
                 if self.is_here():  # stopped meanwhile
                     self._do(beat)
+
+    def _do_calls(self) -> None:
+        while self._calls:
+            try:
+                self._calls.popleft()()
+            except Exception:
+                logger.exception("background work failed")
 
     def _pause(self) -> float:
         now = time.monotonic()
@@ -176,6 +191,7 @@ class Pulse:
     def after_fork(self) -> None:
         """Start anew: the thread stayed in the parent, `ensure` starts another."""
         self._thread = None
+        self._calls: deque[Callable[[], object]] = deque()
         self._lock = threading.Lock()
         self._wake = threading.Event()
 

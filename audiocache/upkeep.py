@@ -52,11 +52,12 @@ class Upkeep:
         pulse.ensure()
 
     def rest(self) -> None:
-        """The pulse leaves us alone until the cache is used again."""
+        """The pulse leaves us alone until the cache is used again, and closes what it opened."""
         if self._scheduled:
             self._scheduled = False
             for work in (self.beat, self.probe, self.listen):
                 pulse.forget(work)
+            pulse.once(self._ladder.release)
 
     def beat(self) -> float | None:
         """Flush, and hold no connection until the next time: test runs drop databases."""

@@ -183,7 +183,8 @@ class PersistentTier(Tier):
         now = time.monotonic()
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_SECONDS
-            self._delete(self._sql.delete_kept_until, [self._clock(), SWEEP_ROWS], "expired")
+            limits = [self._clock(), SWEEP_ROWS]
+            self._expire(self._database.query(self._sql.delete_kept_until, limits))
             self.log.trim()
 
     def touched(self, hits: Mapping[str, int], now: int) -> None:
@@ -206,19 +207,13 @@ class PersistentTier(Tier):
 
     def cleanup(self) -> int:
         """Delete all rows past `keep_until`, in portions with pauses; and files without a row."""
-        deleted = 0
-        for rows in self._removing.portions(self._sql.delete_kept_until, [self._clock()]):
-            self.evicted([key for key, *_ in rows], "expired")
-            deleted += len(rows)
         self.clips.sweep()
-        return deleted
+        portions = self._removing.portions(self._sql.delete_kept_until, [self._clock()])
+        return sum(map(self._expire, portions))
 
-    def _delete(self, sql: str, values: Sequence[Any], reason: str) -> bool:
-        rows = self._database.query(sql, values)
-        self.evicted([key for key, *_ in rows], reason)
-        return bool(rows)
-
-    # Counting
+    def _expire(self, rows: Sequence[Any]) -> int:
+        self.evicted([key for key, *_ in rows], "expired")
+        return len(rows)
 
     def add_counts(self, deltas: Mapping[str, int], now: int) -> bool:
         """Add to the counters of all time and of this hour."""
@@ -248,3 +243,8 @@ class PersistentTier(Tier):
     def release(self) -> None:
         """Close this thread's connection."""
         self._database.release()
+
+    def close(self) -> None:
+        """See `Tier.close`; ends the threads that delete files, too."""
+        self.clips.files.close()
+        super().close()

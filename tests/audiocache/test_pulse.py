@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from queue import Queue
 
 import pytest
 
@@ -133,6 +134,20 @@ def test_a_thread_that_ended_is_started_again(pulse: Pulse) -> None:
     assert not pulse.running
     pulse.ensure()
     assert work.enough.wait(10)
+
+
+def test_a_call_is_made_once_by_the_thread_and_an_error_ends_nothing(pulse: Pulse) -> None:
+    done: Queue[str] = Queue()
+    pulse.once(pytest.fail)  # there is no thread that it could be for
+    work = Work()
+    pulse.every(3600, work.beat)
+    pulse.ensure()
+    pulse.once([].pop)
+    pulse.once(lambda: done.put(threading.current_thread().name))
+    assert done.get(timeout=10) == NAME
+    pulse.soon(work.beat)
+    assert work.enough.wait(10)
+    assert done.empty()
 
 
 def test_stopping_does_all_work_once_more_here(pulse: Pulse) -> None:

@@ -192,6 +192,29 @@ def test_losses_of_tiers_are_counted_too(
     assert kept.totals["memory.oversize"] == 1
 
 
+class Opened(Kept):
+    """A tier with a connection for each thread."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.closed = threading.Event()
+
+    def release(self) -> None:
+        if pulse.is_here():
+            self.closed.set()
+
+
+def test_when_a_cache_is_closed_the_pulse_closes_what_it_has_opened(
+    new_cache: NewCache, new_tier: NewTier, clock: FakeClock
+) -> None:
+    """At once: of a cache that is gone by then it would never be asked to."""
+    opened = Opened(clock)
+    cache = new_cache(tiers=[new_tier("memory"), opened])
+    cache.put("a", b"1")
+    cache.close()
+    assert opened.closed.wait(4)
+
+
 def test_memory_alone_needs_no_pulse(new_cache: NewCache, new_tier: NewTier) -> None:
     cache = new_cache(tiers=[new_tier("memory")])
     cache.put("a", b"1")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,23 @@ def files(folder: Path, tier: PersistentTier) -> set[str]:
 
 def named(tier: PersistentTier) -> set[str]:
     return set(rows(tier).exclude(storage_name="").values_list("storage_name", flat=True))
+
+
+def test_a_tier_that_is_closed_has_no_threads_and_may_be_used_again(
+    tier: PersistentTier, folder: Path
+) -> None:
+    def threads() -> list[str]:
+        return [
+            one.name for one in threading.enumerate() if one.name.startswith("audiocache-clips")
+        ]
+
+    for _ in range(2):
+        tier.put_many([LARGE])
+        tier.remove_many([LARGE.key])
+        assert threads()
+        tier.close()
+        assert threads() == []
+    assert files(folder, tier) == set()
 
 
 def test_a_large_clip_lies_in_the_storage_and_a_small_one_in_its_row(

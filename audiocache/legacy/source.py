@@ -91,10 +91,16 @@ class LegacyFile:
 
     def _open(self) -> sqlite3.Connection:
         try:
+            return self._opened()
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
             return self._checked("mode=ro")
         except sqlite3.Error as error:
             if not self._is_shut_in(error):
-                raise self._unreadable(error) from error
+                raise
         return self._checked("mode=ro&immutable=1")
 
     def _is_shut_in(self, error: sqlite3.Error) -> bool:

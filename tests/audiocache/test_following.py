@@ -151,8 +151,10 @@ def test_a_position_that_was_rolled_back_is_not_taken_for_our_own(
     here, there = (new_cache(tiers=[new_tier("memory"), new_tier("sqlite")]) for _ in range(2))
     there.put("Hello", b"sound")
     assert here.get("Hello") == b"sound"
+    log = here.tiers["persistent"].log
+    assert log
     with no_room_for("source_key"), pytest.raises(TierError):
-        here.tiers["persistent"].log.remove([Removal("key", "k"), Removal("source_key", "s")], NOW)
+        log.remove([Removal("key", "k"), Removal("source_key", "s")], NOW)
     assert there.discard_many([KEY])
     here.ladder.following.now()
     assert here.get("Hello") is None

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -500,21 +500,42 @@ def test_a_file_damaged_in_the_middle_is_an_error_that_names_it(tmp_path: Path) 
         legacy.import_file(path, "audiocache")
 
 
-def test_a_file_on_a_medium_that_cannot_be_written_to_is_read() -> None:
-    folder = Path(tempfile.mkdtemp())
-    path = write_earlier(folder / "old.db", many_rows(5), wal=True)
-    path.chmod(0o444)
-    folder.chmod(0o555)
+@contextmanager
+def as_another_user() -> Iterator[None]:
+    """What is not for all is not for us, even where tests are root's."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
     try:
-        with closing(LegacyFile(path)) as source:
-            assert len(list(source.rows(START))) == 5
+        yield
     finally:
         os.seteuid(user)
-        folder.chmod(0o755)
-        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder_of_all() -> Iterator[Path]:
+    """One that another user can come by."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_file_on_a_medium_that_cannot_be_written_to_is_read(folder_of_all: Path) -> None:
+    path = write_earlier(folder_of_all / "old.db", many_rows(5), wal=True)
+    path.chmod(0o444)
+    folder_of_all.chmod(0o555)
+    with as_another_user(), closing(LegacyFile(path)) as source:
+        assert len(list(source.rows(START))) == 5
+
+
+def test_a_file_that_we_may_not_open_is_one_that_cannot_be_read(folder_of_all: Path) -> None:
+    """What an adoption logs; else every get and put would raise it."""
+    path = write_earlier(folder_of_all / "old.db", many_rows(5))
+    path.chmod(0)
+    with as_another_user(), pytest.raises(LegacyFileError, match="cannot be read"):
+        LegacyFile(path)
 
 
 # The clock change

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from audiocache.conf import PERSISTENT
 from audiocache.entries import AudioEntry
-from audiocache.exceptions import CorruptEntry
+from audiocache.exceptions import CorruptEntry, TierUnavailable
 from audiocache.legacy.target import Limits
 from audiocache.rows import AUDIO, READ, SCHEMA_VERSION, entry_in
 from audiocache.tiers.clip_files import ClipFiles, FileTrouble, new_home
@@ -119,6 +119,9 @@ class SqlClips:
         filed = Filed(dict(self._saved(entries)), set())
         try:
             yield filed
+        except TierUnavailable:
+            filed.names.clear()  # their rows may stand there: it is the sweep's to find out
+            raise
         finally:
             unwanted = [name for key, name in filed.names.items() if key not in filed.taken]
             replaced = [name for key, name in before.items() if key in filed.taken]

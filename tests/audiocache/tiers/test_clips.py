@@ -18,6 +18,7 @@ import pytest
 from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 
+from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.models import AudioCacheEntry
 from audiocache.removals import KEY, Removal
 from audiocache.tiers.clip_files import MARK, ClipFiles
@@ -252,6 +253,17 @@ def test_what_lies_in_the_storage_stays_readable_when_new_clips_do_not(
     assert tier.get(LARGE.key) is not None
     tier.put_many([LARGE._replace(created=NOW + 1)])
     assert files(folder, tier) == named(tier) == set()
+
+
+@pytest.mark.parametrize(
+    ("error", "left"), [(TierUnavailable("behind the commit"), 1), (TierBusy("before it"), 0)]
+)
+def test_a_file_whose_row_may_stand_there_is_left_to_the_sweep(
+    tier: PersistentTier, folder: Path, error: TierError, left: int
+) -> None:
+    with pytest.raises(type(error)), tier.clips.filed([LARGE]):
+        raise error
+    assert len(files(folder, tier)) == left
 
 
 def test_no_row_costs_a_query_of_its_own(tier: PersistentTier) -> None:

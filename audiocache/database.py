@@ -127,7 +127,8 @@ def in_memory(name: str) -> bool:
 def is_of_tests(database: dict[str, Any]) -> bool:
     """Is it one that a test run has made, and drops at its end?"""
     name, given = str(database["NAME"]), database.get("TEST", {}).get("NAME")
-    return name == str(given) or TEST_DATABASE_PREFIX in name or name.startswith(IN_MEMORY_TEST)
+    begins = Path(name).name.startswith(TEST_DATABASE_PREFIX)
+    return name == str(given) or begins or name.startswith(IN_MEMORY_TEST)
 
 
 def _named(alias: str) -> str:

@@ -145,6 +145,21 @@ def test_a_wrong_configuration_does_not_keep_the_site_from_starting(tmp_path: Pa
     assert done.returncode == 7
 
 
+@pytest.mark.parametrize(
+    ("name", "tests"),
+    [
+        ("test_site", True),
+        ("test_site_gw0", True),
+        ("/srv/site/test_site.sqlite3", True),
+        ("contest_site", False),
+        ("/srv/test_site/db.sqlite3", False),
+    ],
+)
+def test_a_database_of_tests_is_known_by_the_beginning_of_its_name(name: str, tests: bool) -> None:
+    assert database.is_of_tests({"NAME": name}) is tests
+    assert database.is_of_tests({"NAME": name, "TEST": {"NAME": name}})
+
+
 def test_an_alias_that_is_none_is_a_wrong_setting() -> None:
     with pytest.raises(ImproperlyConfigured, match="CACHE_PERSISTENT_DATABASE: 'x' is not"):
         database.alias_of(CacheConfig(persistent_database="x"))

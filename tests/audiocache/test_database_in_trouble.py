@@ -312,6 +312,15 @@ def test_the_pulse_does_not_wait_for_it_longer_than_a_lease_lasts(
         pulse.stop()
 
 
+@ON_POSTGRESQL
+def test_what_django_does_on_the_connection_takes_its_time(
+    new_tier: NewTier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "ANSWER_SECONDS", 0.1)
+    new_tier("postgresql").put_many([entry("a")])
+    execute("postgresql", "SELECT pg_sleep(0.5)")
+
+
 @OF_ONE_SESSION
 @ON_POSTGRESQL
 def test_a_backend_that_is_stopped_is_an_outage_and_ends(

@@ -7,7 +7,7 @@ values, which are texts and audio here; and it costs as much as a small look-up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db import connections, transaction
@@ -29,7 +29,7 @@ from audiocache.tiers.sql.trouble import (
     is_unprepared,
     trouble_of,
 )
-from audiocache.tiers.sql.waiting import bound_waits
+from audiocache.tiers.sql.waiting import bounded_waits
 
 
 class OwnConnection:
@@ -108,8 +108,7 @@ class OwnConnection:
             own_file.prepare(connection, self._limits)
             with inherited.in_use(connection):
                 self._open(connection)
-                with connection.wrap_database_errors:
-                    _bound(connection)
+                with connection.wrap_database_errors, _bounded(connection):
                     yield connection
             if not reading:
                 patience.wrote(self.alias)
@@ -161,11 +160,12 @@ def _ask_for_leave(connection: BaseDatabaseWrapper) -> None:
         instead()
 
 
-def _bound(connection: BaseDatabaseWrapper) -> None:
+def _bounded(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     if connection.vendor == "postgresql":
-        bound_waits(connection.connection)
-    elif connection.vendor == "sqlite":
+        return bounded_waits(connection.connection)
+    if connection.vendor == "sqlite":
         patience.bound(connection)
+    return nullcontext()
 
 
 def _rows_with_damage(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import select
 import time
-import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from audiocache.pulse import pulse
@@ -46,18 +46,24 @@ class Wait:
             pgconn.consume_input()
 
 
-def bound_waits(connection: Any) -> None:
-    """Let no wait of a psycopg connection be longer. Other drivers wait by themselves."""
+@contextmanager
+def bounded_waits(connection: Any) -> Iterator[None]:
+    """Within, no wait of a psycopg connection is longer. What others do on it, a roll-up by
+    Django's models or a scrub, takes its time; and other drivers wait by themselves.
+    """
     plain = getattr(type(connection), "wait", None)
     if plain is None or "wait" in vars(connection):
+        yield
         return
-    known = weakref.ref(connection)  # itself would keep it alive
 
     def wait(generator: Any, *how: Any, **more: Any) -> Any:
-        own = known()
-        return plain(own, _ending(generator, own), *how, **more)
+        return plain(connection, _ending(generator, connection), *how, **more)
 
     connection.wait = wait
+    try:
+        yield
+    finally:
+        del connection.wait
 
 
 def _ending(generator: Generator[Any, Any, Any], connection: Any) -> Generator[Any, Any, Any]:

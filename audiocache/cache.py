@@ -138,6 +138,7 @@ class MultiTierAudioCache(StaleVerbs):
 
     def discard_many(self, keys: Iterable[str]) -> bool:
         """Remove entries by key from every tier; True when one was there."""
+        self._upkeep.ensure()
         wanted = list(keys)
         removed = self.ladder.remove(wanted) if wanted else False
         self._tell(signals.entry_removed, keys=wanted, field="", value="")

@@ -215,6 +215,14 @@ def test_when_a_cache_is_closed_the_pulse_closes_what_it_has_opened(
     assert opened.closed.wait(4)
 
 
+def test_who_only_removes_by_key_is_looked_after_too(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.discard_many(["00" * 32])
+    assert pulse.running
+
+
 def test_memory_alone_needs_no_pulse(new_cache: NewCache, new_tier: NewTier) -> None:
     cache = new_cache(tiers=[new_tier("memory")])
     cache.put("a", b"1")

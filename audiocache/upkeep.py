@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import Counter
 from typing import Any, Final
 
@@ -81,14 +82,24 @@ class Upkeep:
     def flush(self, until: float = math.inf) -> bool:
         """Write down what was counted since the last time; what fails is kept for the next.
 
-        False when at that time (of the monotonic clock) there was more.
+        False when at that time (of the monotonic clock) there was more. So long another who
+        flushes is waited for: he writes the same.
         """
-        with self._lock:
-            done = self._ladder.flush_touches(until)
-            totals = self._totals()
-            deltas = {name: n for name in totals if (n := totals[name] - self._flushed[name])}
-            if deltas and self._ladder.add_counts(deltas):
-                self._flushed = totals
+        patience = -1 if until == math.inf else max(0.0, until - time.monotonic())
+        lock = self._lock
+        if not lock.acquire(timeout=patience):
+            return True
+        try:
+            return self._flush(until)
+        finally:
+            lock.release()
+
+    def _flush(self, until: float) -> bool:
+        done = self._ladder.flush_touches(until)
+        totals = self._totals()
+        deltas = {name: n for name in totals if (n := totals[name] - self._flushed[name])}
+        if deltas and self._ladder.add_counts(deltas):
+            self._flushed = totals
         return done
 
     def installation(self) -> dict[str, int]:

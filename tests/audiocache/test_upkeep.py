@@ -154,6 +154,19 @@ def test_who_flushes_tells_all_hits_however_many(
     assert len(kept.touches) == 4
 
 
+def test_the_pulse_does_not_wait_for_another_who_flushes(
+    new_cache: NewCache, new_tier: NewTier, kept: Kept
+) -> None:
+    cache = new_cache(tiers=[new_tier("memory"), kept])
+    cache.ladder.touches.add("00" * 32)
+    flushing = threading.Thread(target=cache._upkeep.flush, args=(0,), daemon=True)
+    with cache._upkeep._lock:
+        flushing.start()
+        flushing.join(5)
+        assert not flushing.is_alive()
+    assert kept.touches == []
+
+
 def test_two_that_flush_at_once_share_what_there_is(
     new_cache: NewCache, new_tier: NewTier, kept: Kept
 ) -> None:

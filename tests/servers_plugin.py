@@ -7,7 +7,6 @@ With TEST_POSTGRES_PROXY=1 the tests that use PostgreSQL, and no others, run thr
 changes the server connection after every transaction.
 """
 
-import gc
 import os
 import tempfile
 from collections.abc import Generator
@@ -42,20 +41,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     return config.stash.get(HEADER, [])
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Nothing is thrown away while tests are collected, so the garbage collector only looks on.
-
-    Nor afterwards: looking at a million objects that stay takes it a third of a second each time.
-    """
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

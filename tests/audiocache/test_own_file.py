@@ -148,7 +148,7 @@ def test_a_cache_whose_alias_was_taken_back_is_at_rest(
 
 
 def test_a_folder_that_is_deleted_under_a_running_process_is_made_anew(
-    cache: MultiTierAudioCache,
+    cache: MultiTierAudioCache, tmp_path: Path
 ) -> None:
     alias = cache.tiers["persistent"]._database.alias  # type: ignore[attr-defined]
     noticed, over = threading.Event(), threading.Event()
@@ -166,7 +166,9 @@ def test_a_folder_that_is_deleted_under_a_running_process_is_made_anew(
     cache.put("World", b"old")
     while cache.get("Hello") is None:
         time.sleep(0.01)
-    shutil.rmtree(file_of(cache).parent)
+    # At one stroke: the pulse, which may beat meanwhile, would make files in what is being emptied.
+    gone = file_of(cache).parent.rename(tmp_path / "gone")
+    shutil.rmtree(gone)
     cache._upkeep.beat()
     assert cache.get("World") is None
     noticed.set()
@@ -175,3 +177,22 @@ def test_a_folder_that_is_deleted_under_a_running_process_is_made_anew(
     cache.put("World", b"new")
     with closing(sqlite3.connect(file_of(cache))) as file:
         assert file.execute("SELECT audio FROM audiocache_entry").fetchall() == [(b"new",)]
+
+
+def test_behind_a_test_run_nothing_is_made_of_the_sites_own_file(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """The pulse goes on for a moment when the database of the tests has been dropped."""
+    folder = tmp_path_factory.mktemp("site")
+    cache = MultiTierAudioCache(
+        CacheConfig(backend="sqlite", memory_max_size=0, persistent_path=str(folder))
+    )
+    connection = connections[cache.tiers["persistent"]._database.alias]  # type: ignore[attr-defined]
+    own, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], folder / "test_clips"
+    cache.put("Hello", b"sound")
+    assert cache.get("Hello") == b"sound"
+    connection.close()
+    connection.settings_dict["NAME"] = own
+    assert cache.get("Hello") is None
+    cache.close()
+    assert not Path(own).exists()

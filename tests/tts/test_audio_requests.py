@@ -31,7 +31,7 @@ from tts.speech import SpeechRequest
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-SECONDS = 30
+SECONDS = 60
 SERVERS = {
     "gunicorn": "gunicorn --no-control-socket --access-logfile - --threads 4"
     " --bind 127.0.0.1:{port} project.wsgi",

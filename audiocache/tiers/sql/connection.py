@@ -55,7 +55,7 @@ class OwnConnection:
     @property
     def outlived_its_tests(self) -> bool:
         """Is the test run over whose database it was? What was counted there is not the site's."""
-        return self._was_test and not self.is_test
+        return self._was_test and self.alias in connections.databases and not self.is_test
 
     def read(self, sql: str, values: Sequence[Any]) -> list[Any]:
         """The rows of a SELECT, the short way where it is open."""
@@ -121,15 +121,21 @@ class OwnConnection:
                 self.release()
 
     def _known(self) -> BaseDatabaseWrapper:
-        """Raises TierUnavailable when a test has taken back the alias that it had registered."""
+        """Raises TierUnavailable when a test has taken back the alias that it had registered, and
+        when all tests are over: the alias means the site's own database then.
+        """
         if self.alias not in connections.databases:
             raise TierUnavailable("its alias is no longer in DATABASES")
-        return self.wrapper
+        if self.outlived_its_tests:
+            raise TierUnavailable("the test run is over whose database it was")
+        connection = self.wrapper
+        if connection.connection is None:  # to prepare a file is to open it
+            self._was_test = self._was_test or self.is_test
+        return connection
 
     def _open(self, connection: BaseDatabaseWrapper) -> None:
         _ask_for_leave(connection)
         if connection.connection is None:
-            self._was_test = self._was_test or self.is_test
             patience.open_(connection)
 
     def _recover_from(self, error: Exception, connection: BaseDatabaseWrapper) -> None:

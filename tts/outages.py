@@ -62,6 +62,11 @@ class Outages:
             return False  # as it nearly always is
         return not self._may_ask() or self._rests(clip)
 
+    def check_asked(self) -> None:
+        """Is the provider asked at all? Raises NotCached where it is not."""
+        if self._cache_only:
+            raise NotCached(f"{self._provider} is not asked: TTS_CACHE_ONLY is true")
+
     def found(self, cache: MultiTierAudioCache, clip: Clip) -> AudioEntry | None:
         """What the tiers have, be it stale; None: the provider has to be asked after all.
 
@@ -111,8 +116,7 @@ class Outages:
         if entry is not None:
             self.stale += entry.stale
             return entry
-        if self._cache_only:
-            raise NotCached(f"{self._provider} is not asked: TTS_CACHE_ONLY is true")
+        self.check_asked()
         self.breaker.check()
         # It rested on an older clip, which is gone: it was removed, or its time is over.
         self._resting.pop(clip.source_key, None)

@@ -220,6 +220,7 @@ class Speaker(ABC):
 
         Its time begins now, however long this waited for a thread.
         """
+        self.outages.check_asked()  # whichever way led here
         heard = broadcast if self.provider.streams else None
         relay = Relay(self.provider, heard) if heard else None
 

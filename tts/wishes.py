@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, NamedTuple
 
 from audiocache.entries import AudioEntry
-from tts.exceptions import NotCached
+from tts.deadline import Deadline
+from tts.exceptions import NotCached, TTSError
+from tts.fallback import Asked
+from tts.outages import FAILURES
 from tts.prepared import Prepared
 from tts.speaker import too_late
 from tts.speech import Speech, SpeechRequest
+from tts.tracing import traced
 
 if TYPE_CHECKING:
     from tts.service import TTSService
@@ -23,9 +27,9 @@ class Wishes(NamedTuple):
     """The directives that are honoured; the others are advice that changes nothing here."""
 
     no_cache: bool = False
-    """Made anew, whatever is stored."""
+    """Made anew, whatever is stored; where the provider fails, by a fallback."""
     no_store: bool = False
-    """What is made for it is not kept; what is stored is used."""
+    """What is made for it is not kept; what is stored is used, be it older where making fails."""
     only_if_cached: bool = False
     """No provider is asked."""
 
@@ -42,16 +46,7 @@ def speech_by(
     """As `synthesize_sync`, with the wishes honoured. Raises NotCached for `only-if-cached`."""
     if not any(wishes):
         return service.synthesize_sync(request, namespace=namespace)
-    prepared = service.prepared(request, namespace)
-    if not wishes.no_cache and (entry := service.cache.find(prepared.clip)):
-        return Speech(entry)
-    if not (wishes.no_cache or wishes.no_store):
-        raise _not_cached()
-    future = _begun(service, prepared, wishes)
-    try:
-        return Speech(future.result(service.config.timeout))
-    except TimeoutError:
-        raise too_late(service.config.timeout) from None
+    return _spoken(service, _asked(service, request, namespace), wishes)
 
 
 async def aspeech_by(
@@ -60,22 +55,73 @@ async def aspeech_by(
     """See `speech_by`."""
     if not any(wishes):
         return await service.synthesize(request, namespace=namespace)
-    prepared = service.prepared(request, namespace)
-    if not wishes.no_cache and (entry := await service.cache.afind(prepared.clip)):
+    return await _aspoken(service, _asked(service, request, namespace), wishes)
+
+
+def _asked(service: TTSService, request: SpeechRequest, namespace: str) -> Asked:
+    prepared, until = service.prepared(request, namespace), Deadline.after(service.config.timeout)
+    return Asked(request, prepared, namespace, until)
+
+
+@traced
+def _spoken(service: TTSService, asked: Asked, wishes: Wishes) -> Speech:
+    if not wishes.no_cache and (entry := service.cache.find(asked.prepared.clip)):
         return Speech(entry)
-    if not (wishes.no_cache or wishes.no_store):
-        raise _not_cached()
-    future = asyncio.wrap_future(_begun(service, prepared, wishes))
+    _check(wishes)
+    future = _begun(service, asked.prepared, wishes)
+    try:
+        if not wait([future], service.patience).done:
+            raise too_late(service.config.timeout)
+        return Speech(future.result())
+    except FAILURES as error:
+        return _instead(service, asked, wishes, error)
+
+
+@traced
+async def _aspoken(service: TTSService, asked: Asked, wishes: Wishes) -> Speech:
+    if not wishes.no_cache and (entry := await service.cache.afind(asked.prepared.clip)):
+        return Speech(entry)
+    _check(wishes)
+    future = asyncio.wrap_future(_begun(service, asked.prepared, wishes))
     # Who waits may leave, by the clock or by hanging up: what is paid for is stored all the same.
-    done, _ = await asyncio.wait([future], timeout=service.config.timeout)
-    if not done:
-        future.add_done_callback(_heard)
-        raise too_late(service.config.timeout)
-    return Speech(future.result())
+    future.add_done_callback(_heard)
+    done, _ = await asyncio.wait([future], timeout=service.patience)
+    try:
+        if not done:
+            raise too_late(service.config.timeout)
+        return Speech(future.result())
+    except FAILURES as error:
+        return await _ainstead(service, asked, wishes, error)
 
 
-def _not_cached() -> NotCached:
-    return NotCached("it is in no tier, and only what is stored was asked for")
+def _check(wishes: Wishes) -> None:
+    """May it be made? Raises NotCached."""
+    if wishes.only_if_cached:
+        raise NotCached("it is in no tier, and only what is stored was asked for")
+
+
+def _instead(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError) -> Speech:
+    """An older clip, or another provider's. Raises the error where there is none."""
+    clip = asked.prepared.clip
+    if not wishes.no_cache and (entry := service.outages.older(service.cache, clip, error)):
+        return Speech(entry)
+    _check_fallbacks(service, asked, wishes, error)
+    return service.fallbacks.speak(asked, error)
+
+
+async def _ainstead(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError) -> Speech:
+    """See `_instead`."""
+    clip = asked.prepared.clip
+    if not wishes.no_cache and (entry := await service.outages.aolder(service.cache, clip, error)):
+        return Speech(entry)
+    _check_fallbacks(service, asked, wishes, error)
+    return await service.fallbacks.aspeak(asked, error)
+
+
+def _check_fallbacks(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError) -> None:
+    """Raises the error where none may speak: what one of them makes would be kept."""
+    if wishes.no_store or not service.fallbacks.may_answer(asked.request, error):
+        raise error
 
 
 def _begun(service: TTSService, prepared: Prepared, wishes: Wishes) -> Future[AudioEntry]:
@@ -90,7 +136,7 @@ def _begun(service: TTSService, prepared: Prepared, wishes: Wishes) -> Future[Au
             return cache.entry(clip, recording)._replace(nowhere=True)
         return cache.store_made(clip, recording, mark)[0]
 
-    return cache.makers.submit(make)
+    return cache.makers.submit(make, lane=service.sharing.lane)
 
 
 def _heard(future: asyncio.Future[AudioEntry]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from audiocache import CacheConfig, MultiTierAudioCache
+from tests.factories import HOUR, FakeClock
 from tests.tts.doubles import LocalStub, StubProvider
 from tts.conf import TTSConfig
 from tts.exceptions import NotCached, ProviderDown, SpeechTimeout
@@ -134,3 +137,70 @@ def test_a_caller_leaves_in_time(ask: Ask, cache: Any, provider: StubProvider) -
     provider.seconds = 0.3
     with pytest.raises(SpeechTimeout):
         ask(service, Wishes(no_cache=True))
+
+
+@pytest.mark.parametrize("other", [Wishes(no_cache=True), Wishes(no_store=True)])
+def test_only_if_cached_pays_for_no_other_wish(
+    ask: Ask, service: TTSService, provider: StubProvider, other: Wishes
+) -> None:
+    with pytest.raises(NotCached):
+        ask(service, other._replace(only_if_cached=True))
+    assert not provider.calls
+
+
+@pytest.mark.parametrize("wishes", [Wishes(no_cache=True), Wishes(no_store=True)])
+def test_cache_only_is_stronger_than_a_client(
+    ask: Ask, cache: Any, provider: StubProvider, wishes: Wishes
+) -> None:
+    service = TTSService(TTSConfig(cache_only=True), cache=cache, provider=provider)
+    with pytest.raises(NotCached, match="TTS_CACHE_ONLY"):
+        ask(service, wishes)
+    assert not provider.calls
+
+
+def test_a_fallback_speaks_for_what_is_wanted_anew(
+    ask: Ask, cache: Any, provider: StubProvider
+) -> None:
+    config = TTSConfig(timeout=5, fallbacks=(TTSConfig(provider="tone"),))
+    service = TTSService(config, cache=cache, provider=provider)
+    provider.error = ProviderDown("it is down")
+    speech = ask(service, Wishes(no_cache=True))
+    assert (speech.provider, speech.fallback) == ("tone", True)
+    with pytest.raises(ProviderDown):  # what a fallback makes is kept
+        ask(service, Wishes(no_store=True))
+
+
+def test_an_older_clip_is_better_than_an_error_unless_it_was_ruled_out(
+    ask: Ask, provider: StubProvider
+) -> None:
+    clock = FakeClock()
+    config = CacheConfig(backend="memory", ttl_hours=1, stale_if_error_hours=1)
+    cache = MultiTierAudioCache(config, clock=clock)
+    service = TTSService(TTSConfig(timeout=5), cache=cache, provider=provider)
+    service.synthesize_sync(HELLO)
+    clock.now += HOUR
+    provider.error = ProviderDown("it is down")
+    assert ask(service, Wishes(no_store=True)).stale
+    with pytest.raises(ProviderDown):
+        ask(service, Wishes(no_cache=True))
+    cache.close()
+
+
+def test_what_fails_when_its_client_has_hung_up_is_not_logged(
+    service: TTSService, provider: StubProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.seconds, provider.error = 0.1, ProviderDown("it is down")
+
+    async def hang_up() -> None:
+        asking = asyncio.create_task(aspeech_by(service, HELLO, Wishes(no_cache=True)))
+        while not provider.calls:  # noqa: ASYNC110 - a thread of ours calls
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        service.cache.makers.close(lambda: None)
+        await asyncio.sleep(0)
+
+    asyncio.run(hang_up())
+    gc.collect()
+    assert "never retrieved" not in caplog.text

@@ -35,12 +35,12 @@ class WarmPhraseAdmin(PhraseAdmin):
         """Of the text."""
         return Truncator(phrase.text).chars(60)
 
-    @admin.action(description=_("Warm the selected phrases"))
+    @admin.action(permissions=["change"], description=_("Warm the selected phrases"))
     def enable(self, request: HttpRequest, phrases: QuerySet[WarmPhrase]) -> None:
         """Have them spoken ahead of time."""
         self._switch(request, phrases, on=True)
 
-    @admin.action(description=_("Do not warm the selected phrases"))
+    @admin.action(permissions=["change"], description=_("Do not warm the selected phrases"))
     def disable(self, request: HttpRequest, phrases: QuerySet[WarmPhrase]) -> None:
         """Leave them to their first listener; what is stored stays."""
         self._switch(request, phrases, on=False)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from audiocache import finding
+from audiocache.admin.filters import FiltersAlone
 from audiocache.admin.player import HEADERS, sound_from
 from audiocache.content_types import UNKNOWN
 from audiocache.models import RefusedClip
@@ -36,7 +37,7 @@ TEXT: Final = ("text", "variant")
 
 
 @admin.register(RefusedClip)
-class RefusedClipAdmin(RefusedColumns, RefusedModelAdmin):
+class RefusedClipAdmin(FiltersAlone, RefusedColumns, RefusedModelAdmin):
     """Read only but for its actions; texts are for those with the permission `view_text`."""
 
     list_display = (
@@ -69,13 +70,11 @@ class RefusedClipAdmin(RefusedColumns, RefusedModelAdmin):
     def accept(self, request: HttpRequest, queryset: QuerySet[RefusedClip]) -> None:
         """Store the selected clips under their keys."""
         chosen = list(queryset)
-        number = accept(chosen)
-        if number:
-            LogEntry.objects.log_actions(str(request.user.pk), chosen, CHANGE, "accepted")
-            text = ngettext("%d clip was stored.", "%d clips were stored.", number)
-            self.message_user(request, text % number, messages.SUCCESS)
-        if number < len(chosen):
-            left = len(chosen) - number
+        if stored := accept(chosen):
+            LogEntry.objects.log_actions(str(request.user.pk), stored, CHANGE, "accepted")
+            text = ngettext("%d clip was stored.", "%d clips were stored.", len(stored))
+            self.message_user(request, text % len(stored), messages.SUCCESS)
+        if left := len(chosen) - len(stored):
             text = ngettext(
                 "%d clip has no bytes any more, or no tier took it.",
                 "%d clips have no bytes any more, or no tier took them.",

@@ -15,18 +15,18 @@ from tts.formats import content_type_of
 from tts.refusals import refusals_of
 
 
-def accept(clips: Iterable[RefusedClip]) -> int:
-    """Store refused clips in the process's cache, and forget the refusals; how many.
+def accept(clips: Iterable[RefusedClip]) -> list[RefusedClip]:
+    """Store refused clips in the process's cache, and forget the refusals; which.
 
     Left alone are those whose bytes are gone or damaged, and those that no tier takes.
     """
-    cache, number = get_audio_cache(), 0
-    for clip, recording in _sound(clips):
+    cache, stored = get_audio_cache(), list[RefusedClip]()
+    for refused, clip, recording in _sound(clips):
         [(_, tiers)] = cache.store_many([(clip, recording)])
         if tiers:
             refusals_of(cache).forget(clip.source_key)
-            number += 1
-    return number
+            stored.append(refused)
+    return stored
 
 
 def discard(clips: Iterable[RefusedClip]) -> int:
@@ -37,12 +37,12 @@ def discard(clips: Iterable[RefusedClip]) -> int:
     return number
 
 
-def _sound(clips: Iterable[RefusedClip]) -> Iterator[tuple[Clip, Recording]]:
+def _sound(clips: Iterable[RefusedClip]) -> Iterator[tuple[RefusedClip, Clip, Recording]]:
     """One after the other: the bytes of many need not lie in memory at once."""
     for refused in clips:
         audio = bytes(refused.audio or b"")
         if audio and checksum(audio) == refused.checksum:
-            yield _clip(refused), _recording(refused, audio)
+            yield refused, _clip(refused), _recording(refused, audio)
 
 
 def _clip(refused: RefusedClip) -> Clip:

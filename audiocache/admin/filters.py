@@ -30,6 +30,25 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 
 
+class FiltersAlone:
+    """Of an admin: its filters are the only look-ups that an address may ask for.
+
+    `?text__startswith=` would be a way around the permission to see texts.
+    """
+
+    list_filter: ClassVar[Any]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Is it one of a filter?"""
+        return any(lookup in _lookups_of(each) for each in self.list_filter)
+
+
+def _lookups_of(each: Any) -> tuple[str, ...]:
+    if isinstance(each, str):
+        return (each, f"{each}__exact", f"{each}__isnull")
+    return (each.parameter_name,)
+
+
 class FixedFilter(admin.SimpleListFilter):
     """A filter with `choices_` that are the same for every table."""
 

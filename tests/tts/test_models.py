@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from tests import people
 from tts.models import WarmPhrase
 from tts.service import TTSService
 
@@ -83,3 +84,12 @@ def test_actions_switch_phrases_and_count(staff: Client, action: str, enabled: b
 
 def test_the_migrations_are_complete() -> None:
     call_command("makemigrations", "tts", check=True, dry_run=True, stdout=StringIO())
+
+
+@pytest.mark.parametrize(("permission", "enabled"), [("view", False), ("change", True)])
+def test_who_may_only_look_switches_nothing_on(permission: str, enabled: bool) -> None:
+    phrase = WarmPhrase.objects.create(text="Hello", enabled=False)
+    act = {"action": "enable", "_selected_action": [phrase.pk]}
+    people.staff(f"{permission}_warmphrase").post("/admin/tts/warmphrase/", act)
+    phrase.refresh_from_db()
+    assert phrase.enabled is enabled

@@ -4,6 +4,7 @@ TTSError
 ├── SpeechNotConfigured      switched off, or no provider is chosen
 ├── InvalidSpeechRequest     a field of the request is wrong; names it and its limit
 ├── SpeechTimeout            TTS_TIMEOUT passed; what was begun is still finished and stored
+│   └── NoPlace              nothing was begun: TTS_MAX_CONCURRENT calls were under way
 ├── NotCached                TTS_CACHE_ONLY is on, and no tier has the clip
 ├── BudgetSpent              a limit of TTS_BUDGET_... is reached, and no tier has the clip
 └── ProviderError            the provider did not deliver
@@ -54,6 +55,10 @@ class InvalidSpeechRequest(TTSError, ValueError):
 
 class SpeechTimeout(TTSError, TimeoutError):
     """The caller's wait is over. The call goes on, and its clip is stored."""
+
+
+class NoPlace(SpeechTimeout):
+    """No call was made: there was no place among TTS_MAX_CONCURRENT in time."""
 
 
 class NotCached(TTSError):

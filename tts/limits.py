@@ -16,7 +16,7 @@ from typing import Final
 from audiocache.gate import Gate
 from audiocache.places import Place, Places
 from tts.deadline import Deadline
-from tts.exceptions import ProviderDown, ProviderError, RateLimited, SpeechTimeout
+from tts.exceptions import NoPlace, ProviderDown, ProviderError, RateLimited
 from tts.providers.base import Provider
 
 MAX_RETRY_AFTER: Final = 60.0
@@ -78,7 +78,7 @@ class CallLimits:
 
         Who asks again has waited by the rules of `tts.retry` for what it was told itself:
         `waited_until` is what `heed` answered then.
-        Raises SpeechTimeout where the queue's own deadline passes first, and RateLimited
+        Raises NoPlace where the queue's own deadline passes first, and RateLimited
         where the provider asked all to wait for longer than that.
         """
         began = time.monotonic()
@@ -202,8 +202,8 @@ class CallLimits:
             )
         time.sleep(pause)
 
-    def _too_late(self) -> SpeechTimeout:
-        return SpeechTimeout(
+    def _too_late(self) -> NoPlace:
+        return NoPlace(
             f"{self._provider.name}: no place among TTS_MAX_CONCURRENT ({self._most}) in time"
         )
 

@@ -12,6 +12,8 @@ from audiocache.pulse import pulse
 from tts.access.models import ApiKey
 
 FLUSH_SECONDS: Final = 30.0
+BATCH: Final = 250
+"""Keys in one statement."""
 
 
 class LastUse:
@@ -46,8 +48,10 @@ class LastUse:
 
     def flush(self) -> None:
         """Write what was noted since the last time; what fails is kept for the next."""
-        for key_id, used in list(self._used.items()):
-            ApiKey.objects.filter(pk=key_id).update(last_used=used)
+        written = dict(self._used)
+        keys = [ApiKey(pk=key_id, last_used=used) for key_id, used in written.items()]
+        ApiKey.objects.bulk_update(keys, ["last_used"], batch_size=BATCH)
+        for key_id, used in written.items():
             if self._used.get(key_id) is used:
                 self._used.pop(key_id, None)
 

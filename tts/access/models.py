@@ -38,11 +38,15 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """Named queries."""
 
     def set_aside(self, key_id: int, characters: int, day: date) -> bool:
-        """Take characters of a day; False: so many are not left. One statement, so exact."""
-        same_day = Q(day=day, used__lte=F("daily_characters") - characters)
-        new_day = (Q(day=None) | ~Q(day=day)) & Q(daily_characters__gte=characters)
-        used = Case(When(day=day, then=F("used") + characters), default=characters)
-        return bool(self.filter(same_day | new_day, pk=key_id).update(used=used, day=day))
+        """Take characters of a day; False: so many are not left. One statement, so exact.
+
+        Who read the clock before midnight, and comes later, takes them of the day that has begun.
+        """
+        begun = Q(day__gte=day, used__lte=F("daily_characters") - characters)
+        new = (Q(day=None) | Q(day__lt=day)) & Q(daily_characters__gte=characters)
+        used = Case(When(day__gte=day, then=F("used") + characters), default=characters)
+        latest = Case(When(day__gt=day, then=F("day")), default=day)
+        return bool(self.filter(begun | new, pk=key_id).update(used=used, day=latest))
 
     def give_back(self, key_id: int, characters: int, day: date) -> None:
         """Characters that were not spoken after all."""

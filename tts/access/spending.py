@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from tts.access.callers import Caller
 from tts.access.exceptions import LimitReached
 from tts.access.models import ApiKey
-from tts.exceptions import SpeechTimeout, TTSError
+from tts.exceptions import NoPlace, SpeechTimeout
 from tts.prepared import Prepared
 from tts.service import TTSService
 from tts.speech import PROVIDER, Speech
@@ -43,10 +43,10 @@ class Spending:
 
     def _is_free(self) -> bool:
         """It is there, in this format or in one that this is made of; or none is to be made."""
+        if self._wishes.only_if_cached:
+            return True
         if self._wishes.no_cache:
             return False
-        if self._wishes.only_if_cached and not self._wishes.no_store:
-            return True
         there = self._service.cache.holds(self._prepared.clip)
         return there or self._service.renditions.costs_nothing(self._prepared)
 
@@ -57,9 +57,9 @@ class Spending:
         if not paid:
             self._give_back()
 
-    def fail(self, error: TTSError) -> None:
-        """There is no speech. A call that came too late goes on, and is paid for."""
-        if not isinstance(error, SpeechTimeout):
+    def fail(self, error: Exception) -> None:
+        """There is no speech. A call that comes too late goes on, and is taken to be paid for."""
+        if isinstance(error, NoPlace) or not isinstance(error, SpeechTimeout):
             self._give_back()
 
     def _give_back(self) -> None:

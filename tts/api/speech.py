@@ -17,7 +17,6 @@ from tts.api.asking import Asked
 from tts.api.headers import headers_of
 from tts.api.reading import parsed, read
 from tts.api.settling import to_its_end
-from tts.exceptions import TTSError
 from tts.service import TTSService, get_tts_service
 from tts.speech import Speech
 from tts.streaming import AsyncSpeechStream, SpeechStream
@@ -77,7 +76,7 @@ def _heard(call: _Call) -> SpeechStream | Speech:
     spending.begin()
     try:
         heard = _begun(call)
-    except TTSError as error:
+    except Exception as error:
         spending.fail(error)
         raise
     spending.settle(heard)
@@ -96,7 +95,7 @@ async def _aspent(call: _Call) -> AsyncSpeechStream | Speech:
     await sync_to_async(spending.begin)()
     try:
         heard = await _abegun(call)
-    except TTSError as error:
+    except Exception as error:
         await sync_to_async(spending.fail)(error)
         raise
     await sync_to_async(spending.settle)(heard)

@@ -203,6 +203,20 @@ def test_a_days_characters(alias: str) -> None:
     assert (key.used_on(tomorrow), key.used_on(TODAY)) == (10, 0)
 
 
+@pytest.mark.parametrize("alias", ["default", "audiocache_pg"])
+@pytest.mark.django_db(databases=["default", "audiocache_pg"])
+def test_who_read_the_clock_before_midnight_takes_of_the_new_day(alias: str) -> None:
+    keys = ApiKey.objects.using(alias)
+    key = keys.create(name="shop", daily_characters=100)
+    tomorrow = TODAY + timedelta(days=1)
+    assert keys.set_aside(key.pk, 90, tomorrow)
+    assert keys.set_aside(key.pk, 10, TODAY)
+    assert not keys.set_aside(key.pk, 1, TODAY)
+    assert not keys.set_aside(key.pk, 1, tomorrow)
+    key.refresh_from_db()
+    assert (key.day, key.used) == (tomorrow, 100)
+
+
 # Last use
 
 
@@ -218,6 +232,15 @@ def test_uses_are_written_together_and_once(django_assert_num_queries: Any) -> N
         last_use.flush()
     key.refresh_from_db()
     assert key.last_used is not None
+
+
+def test_many_keys_are_one_statement(django_assert_num_queries: Any) -> None:
+    rows, keys = [ApiKey(name=str(number)) for number in range(20)], Keys()
+    for token in [key.issue() for key in rows]:
+        keys.find(token)
+    with django_assert_num_queries(1):
+        last_use.flush()
+    assert not ApiKey.objects.filter(last_used=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)

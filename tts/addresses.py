@@ -136,7 +136,8 @@ def _unpacked(packed: bytes) -> Addressed:
     found: dict[str, Any] = json.loads(zlib.decompress(packed, -zlib.MAX_WBITS))
     fields = {name: found[letter] for letter, name in FIELDS.items() if letter in found}
     provider = fields.pop("provider")
-    return Addressed(SpeechRequest(**fields), provider, found.get(NAMESPACE, ""), found.get(UNTIL))
+    request = SpeechRequest(**fields).completed()
+    return Addressed(request, provider, found.get(NAMESPACE, ""), found.get(UNTIL))
 
 
 def _bytes_of(name: str) -> bytes:

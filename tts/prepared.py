@@ -74,7 +74,7 @@ def _question(request: SpeechRequest, namespace: str) -> object | None:
     options = _options(request.options)
     if type(request.text) is not str or len(request.text) > MAX_TEXT or options is None:
         return None
-    return request, namespace, type(request.speed), type(request.ssml), options
+    return request, request.is_complete, namespace, type(request.speed), type(request.ssml), options
 
 
 def _options(options: object) -> frozenset[object] | None:

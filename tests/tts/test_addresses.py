@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import string
 import sys
 import time
@@ -70,6 +71,25 @@ def test_what_every_provider_completes_is_the_same_again(
     request = provider.complete(SpeechRequest(SECRET, **fields))
     opened = addressed_by(name_of(request, "x"), "x")
     assert provider.complete(opened.request).key == request.key
+
+
+def test_an_address_is_the_same_sound_whatever_becomes_the_default() -> None:
+    vendor: dict[str, Any] = {"provider": "elevenlabs", "api_key": "k"}
+    later: dict[str, Any] = {
+        "language": "de",
+        "voice_revision": "2",
+        "options": {"seed": 7},
+        "voice": "v2",
+    }
+    now, then = (build_provider(TTSConfig(**vendor | more)) for more in ({}, later))
+    request = now.complete(SpeechRequest(SECRET))
+    opened = addressed_by(name_of(request, "mp3"), "mp3").request
+    again = then.complete(opened)
+    assert (again.key, again.options) == (request.key, request.options)
+    service = TTSService(TTSConfig(**vendor | later), provider=then)
+    plain = dataclasses.replace(opened)  # the same fields, and not complete
+    assert service.prepared(plain, "").clip.key != request.key
+    assert service.prepared(opened, "").clip.key == request.key
 
 
 def test_the_same_sound_has_the_same_address(service: TTSService) -> None:

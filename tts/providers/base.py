@@ -11,6 +11,7 @@ limit is one of the `complete_...` methods.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 from abc import ABC, abstractmethod
@@ -143,7 +144,7 @@ class Provider(ABC):
         """
         fields.check_provider(request.provider, self.name)
         if request.is_complete:
-            return request
+            return request if request.provider else self._exactly(request)
         voice, language = self.complete_voice(request)
         return request.completed(
             provider=self.name,
@@ -161,6 +162,17 @@ class Provider(ABC):
             voice_revision=fields.word(
                 "voice_revision", fields.first(request.voice_revision, self.config.voice_revision)
             ),
+        )
+
+    def _exactly(self, request: SpeechRequest) -> SpeechRequest:
+        """What was complete without a provider's name, as an address holds it: no default enters.
+
+        It is checked, as voices and models go; an option that is new since stands at its own.
+        """
+        checked = self.complete(dataclasses.replace(request))
+        options = {**self.default_options, **request.options}
+        return request.completed(
+            provider=checked.provider, options=options, text_options=checked.text_options
         )
 
     def complete_text(self, request: SpeechRequest) -> str:

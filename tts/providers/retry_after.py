@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-MOST_DIGITS: Final = 12
+LONGEST: Final = 366 * 24 * 3600.0
+"""Seconds; who says more means for ever, and no clock holds all that can be said."""
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -18,12 +19,13 @@ def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> flo
     """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:MOST_DIGITS]) if len(value) <= MOST_DIGITS else float("inf")
+        return min(float(value), LONGEST)
     instant = _instant(value)
     if instant is None:
         return None
     sent = _instant(headers.get("Date", ""))
-    return max(0.0, instant - (sent or (time.time() if now is None else now)))
+    seconds = instant - (sent or (time.time() if now is None else now))
+    return min(max(0.0, seconds), LONGEST)
 
 
 def _instant(value: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tts.providers.retry_after import seconds_to_wait
+from tts.providers.retry_after import LONGEST, seconds_to_wait
 
 NOON = 1_795_435_200.0
 DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
@@ -16,7 +16,9 @@ DATE = "Mon, 23 Nov 2026 12:00:00 GMT"
         ("0", 0),
         ("2", 2),
         (" 120 ", 120),
-        ("9" * 40, float("inf")),
+        ("9" * 40, LONGEST),
+        ("9" * 13, LONGEST),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST),
         (DATE, 0),
         ("Mon, 23 Nov 2026 12:00:05 GMT", 5),
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0),

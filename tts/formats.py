@@ -33,8 +33,13 @@ def content_type_of(audio_format: str) -> str:
     return CONTENT_TYPES.get(codec_of(audio_format), UNKNOWN)
 
 
+def codec_named(extension: str) -> str:
+    """What a file with this extension holds."""
+    word = extension.lower().removeprefix(".")
+    return _ALIASES.get(word, word)
+
+
 def format_for(extension: str, formats: Iterable[str]) -> str | None:
     """The first of `formats` that a file with this extension holds, or None."""
-    word = extension.lower().removeprefix(".")
-    codec = _ALIASES.get(word, word)
+    codec = codec_named(extension)
     return next((name for name in formats if codec_of(name) == codec), None)

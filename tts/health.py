@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -69,7 +69,7 @@ def _missing_migrations(troubles: list[str]) -> list[str]:
         try:
             if not _migrated(alias):
                 missing.append(f"migrations {alias}")
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             troubles.append(f"database {alias}")
     return missing
 

@@ -162,7 +162,7 @@ def _from_cell(name: str, cell: str) -> Any:
         return cell if name == "text" else cell.strip()
     try:
         return json.loads(cell.strip().lower() if name == "ssml" else cell)
-    except ValueError:
+    except (ValueError, RecursionError):
         return cell
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -61,8 +61,10 @@ def _told(process: subprocess.Popen[str]) -> Site:
     assert process.stdout is not None
     patience = threading.Timer(START, process.kill)
     patience.start()
-    line = process.stdout.readline()
-    patience.cancel()
+    try:
+        line = process.stdout.readline()
+    finally:
+        patience.cancel()
     if not line:
         raise NewcomerFailed("the site did not start")
     return Site(**json.loads(line))
@@ -72,7 +74,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     try:
-        process.wait(END)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END)
     finally:
         process.kill()
 

@@ -7,8 +7,8 @@ import shlex
 from typing import Any, Final
 
 from audiocache.clock import now_ms
-from tts.addresses import url_of
 from tts.cache_status import cache_status
+from tts.formats import codec_of
 from tts.service import TTSService
 from tts.speech import Speech, SpeechRequest
 
@@ -16,10 +16,10 @@ ENDPOINT: Final = "/v1/audio/speech"
 MICRO: Final = 1_000_000
 
 
-def told(service: TTSService, request: SpeechRequest, speech: Speech, ms: float) -> dict[str, Any]:
+def told(url: str, speech: Speech, ms: float) -> dict[str, Any]:
     """For the page."""
     return {
-        "url": url_of(service, request),
+        "url": url,
         "tier": speech.tier,
         "cacheStatus": cache_status(speech, now_ms()),
         "milliseconds": round(ms, 1),
@@ -42,11 +42,12 @@ def money(speech: Speech) -> str:
 def as_curl(service: TTSService, request: SpeechRequest, site: str) -> str:
     """The same speech by the API, as a line for a shell; the key is not in it."""
     complete = service.complete(request)
+    codec = codec_of(complete.audio_format or "")
     body = {
         "model": complete.model or complete.provider,
         "input": request.text,
         "voice": complete.voice,
-        "response_format": complete.audio_format,
+        "response_format": codec,
         "speed": complete.speed,
     }
     given = {name: value for name, value in body.items() if value is not None}
@@ -55,5 +56,5 @@ def as_curl(service: TTSService, request: SpeechRequest, site: str) -> str:
         f"curl {shlex.quote(site + ENDPOINT)} \\\n"
         '  -H "Authorization: Bearer $SPEECH_KEY" \\\n'
         "  -H 'Content-Type: application/json' \\\n"
-        f"  -d {words} -o speech.{complete.audio_format}"
+        f"  -d {words} -o speech.{codec}"
     )

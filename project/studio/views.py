@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from project.studio.forms import StudioForm, phrases
 from project.studio.told import as_curl, told
+from tts.addresses import url_of
 from tts.cache_status import server_timing
 from tts.exceptions import InvalidSpeechRequest, TTSError
 from tts.service import get_tts_service
@@ -95,11 +96,12 @@ def speak(request: HttpRequest) -> HttpResponseBase:
 
 def _spoken(request: HttpRequest, form: StudioForm) -> HttpResponse:
     service, wanted = get_tts_service(), form.speech_request()
+    url = url_of(service, wanted)  # it says what is wrong before anything is paid for
     started = time.perf_counter()
     speech = service.synthesize_sync(wanted)
     seconds = time.perf_counter() - started
     site = request.build_absolute_uri("/").rstrip("/")
-    answer = told(service, wanted, speech, seconds * 1000)
+    answer = told(url, speech, seconds * 1000)
     headers = {
         "Cache-Status": answer["cacheStatus"],
         "Server-Timing": server_timing(speech, seconds),

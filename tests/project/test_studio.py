@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shlex
+import string
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from audiocache import CacheConfig, MultiTierAudioCache
 from project.studio.told import as_curl, money
 from project.studio.views import POLICY
 from tests.tts.doubles import LocalStub
+from tts.api.schema import check
 from tts.conf import TTSConfig
 from tts.exceptions import ProviderDown
 from tts.service import TTSService, set_tts_service
@@ -125,6 +128,21 @@ def test_curl_says_the_same_to_a_shell(service: TTSService) -> None:
     assert words[:2] == ["curl", "http://site.example/v1/audio/speech"]
     body = json.loads(words[words.index("-d") + 1])
     assert (body["input"], body["voice"], body["response_format"]) == (TEXT, "bass", "wav")
+
+
+def test_curl_names_formats_as_the_api_does() -> None:
+    service = TTSService(TTSConfig(provider="elevenlabs", api_key="k"))
+    line = as_curl(service, SpeechRequest(TEXT), "http://site.example")
+    body = json.loads((words := shlex.split(line))[words.index("-d") + 1])
+    check(body)
+    assert (body["response_format"], words[-1]) == ("mp3", "speech.mp3")
+
+
+def test_what_has_no_address_is_not_paid_for(service: TTSService, provider: LocalStub) -> None:
+    noise = "".join(random.Random(1).choices(string.ascii_letters, k=4000))
+    response = speak(text=noise)
+    assert (response.status_code, response.json()["field"]) == (400, "text")
+    assert not provider.calls
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, RequestFactory
 
@@ -78,13 +78,15 @@ def test_a_provider_in_trouble_is_named(installed: TTSService, provider: StubPro
     assert readyz() == (200, {"ready": True, "unready": [], "troubles": ["stub quota_spent"]})
 
 
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 @pytest.mark.django_db(databases=DATABASES)
-def test_a_database_that_is_away_is_named(installed: TTSService) -> None:
+def test_a_database_that_is_away_is_named(
+    installed: TTSService, error: type[DatabaseError | InterfaceError]
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise error("it is away")
+
     connection = connections["default"]
     with connection.execute_wrapper(fail):
         status, told = readyz()
     assert (status, told["troubles"]) == (200, ["database default"])
-
-
-def fail(*_: Any) -> Any:
-    raise OperationalError("it is away")

@@ -136,6 +136,14 @@ def test_csv_has_a_header(write: Write) -> None:
     ]
 
 
+def test_a_cell_of_nested_brackets_is_a_problem_of_its_line(write: Write) -> None:
+    reading = reading_of(write("a.csv", f"text,options\nHello,{'[' * 100_000}\nBye,\n"))
+    assert [problem.rpartition(": ")[2] for problem in reading.problems] == [
+        "options must be an object"
+    ]
+    assert [phrase.request.text for phrase in reading.phrases] == ["Bye"]
+
+
 def test_every_problem_of_csv_is_named(write: Write) -> None:
     path = write("a.csv", "text,speed\nHello,fast\n,1\na,1,more\n")
     assert [problem.removeprefix(f"{path}:") for problem in reading_of(path).problems] == [

@@ -42,6 +42,11 @@ def test_the_extension_chooses_the_format(tmp_path: Path, provider: StubProvider
         assert provider.calls[-1].audio_format == audio_format
 
 
+def test_an_extension_is_made_where_the_provider_does_not_send_it(tmp_path: Path) -> None:
+    speak("-o", str(tmp_path / "a.flac"))
+    assert (tmp_path / "a.flac").read_bytes().startswith(b"fLaC")
+
+
 def test_a_format_named_wins_over_the_extension(tmp_path: Path) -> None:
     speak("-o", str(tmp_path / "a.bin"), "--format", "pcm")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from html import unescape
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
 from tests.tts.doubles import StubProvider
+from tts.addresses import _seal
 from tts.exceptions import InvalidSpeechRequest
 from tts.service import TTSService
 
@@ -106,3 +108,14 @@ def test_else_the_page_has_the_text_without_a_player(
 def test_what_nobody_knows_is_the_author_s_mistake(installed: TTSService) -> None:
     with pytest.raises(TypeError):
         rendered('{% speech "Welcome" voise="nova" %}')
+
+
+def test_a_missing_extra_costs_a_page_its_player_alone(
+    installed: TTSService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _seal.cache_clear()
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    page = rendered('{% speech "Welcome" %}')
+    assert "Welcome" in page
+    assert "<audio" not in page
+    assert "error=MissingExtra" in caplog.text

@@ -19,9 +19,12 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.tts.doubles import StubProvider
 from tts import retry
+from tts.api.answers import answer
+from tts.api.asking import Asked
 from tts.exceptions import ProviderDown, ProviderError
 from tts.service import TTSService
 from tts.speech import SpeechRequest
+from tts.wishes import Wishes, aspeech_by, speech_by
 
 TEXT = "The ferry leaves from the second pier."
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +117,27 @@ def test_a_listener_who_leaves_ends_his_span(
     assert attributes(left)["cache.tier"] == "memory"
     service.stream_sync(SpeechRequest(TEXT)).close()
     assert len(ended(spans)[0]) == 2
+
+
+@pytest.mark.parametrize("as_events", [False, True])
+def test_an_answer_over_http_ends_its_span(
+    service: TTSService, spans: InMemorySpanExporter, as_events: bool
+) -> None:
+    request = SpeechRequest(TEXT)
+    service.synthesize_sync(request)
+    response = answer(service.stream_sync(request).ready(), Asked(request, as_events), {})
+    assert b"".join(response)
+    requests, _ = ended(spans)
+    assert [attributes(span)["cache.hit"] for span in requests] == [False, True]
+
+
+def test_wishes_are_traced_once(service: TTSService, spans: InMemorySpanExporter) -> None:
+    for wishes in (Wishes(), Wishes(no_cache=True), Wishes(no_store=True)):
+        speech_by(service, SpeechRequest(TEXT), wishes)
+    asyncio.run(aspeech_by(service, SpeechRequest(TEXT), Wishes(no_cache=True)))
+    requests, calls = ended(spans)
+    assert [attributes(span)["cache.hit"] for span in requests] == [False, False, True, False]
+    assert len(calls) == 3
 
 
 def test_an_error_is_told_by_its_kind_and_each_attempt_has_a_span(

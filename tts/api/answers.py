@@ -30,6 +30,7 @@ def answer(heard: Heard, asked: Asked, headers: dict[str, str]) -> HttpResponseB
     if asked.as_events:
         return _told(heard, len(asked.request.text), headers)
     if (speech := speech_of(heard)) is not None:
+        _close(heard)
         return _whole(speech.audio, speech.content_type, headers)
     assert not isinstance(heard, Speech)
     return _streamed(heard, heard.content_type, headers)
@@ -43,6 +44,12 @@ def _told(heard: Heard, characters: int, headers: dict[str, str]) -> HttpRespons
         return _streamed(_aevents(heard, characters), EVENTS, headers)
     events = [*map(_delta, pieces_of(heard.audio)), _done(characters)]
     return _whole(b"".join(events), EVENTS, headers)
+
+
+def _close(heard: Heard) -> None:
+    """Nobody listens to what is there: a stream has ended."""
+    if not isinstance(heard, Speech):
+        heard.close()
 
 
 def _whole(body: bytes, content_type: str, headers: dict[str, str]) -> HttpResponse:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from tts.api.exceptions import UnknownModel, WrongBody
 from tts.api.schema import EVENTS, check
-from tts.formats import format_for
+from tts.format_names import format_named
 from tts.providers.base import Provider
 from tts.service import TTSService
 from tts.speech import SpeechRequest
@@ -51,13 +51,10 @@ def rendition(service: TTSService, response_format: str) -> str:
 
     Raises WrongBody.
     """
-    provider, configured = service.provider, service.config.format
-    formats = (*((configured,) if configured else ()), *provider.formats)
-    found = format_for(response_format, formats)
+    provider = service.provider
+    found = format_named(response_format, provider, service.config)
     if response_format == PCM:
         found = _samples(provider, found)
-    if found is None and is_made_here(response_format):
-        found = response_format
     if found is None:
         raise WrongBody(
             f"Invalid 'response_format': {provider.name} makes {', '.join(provider.formats)}.",

@@ -15,7 +15,7 @@ from audiocache.management.describing import holder, row_summary, tier_rows
 from audiocache.management.subcommand import Subcommand, add_json
 from audiocache.models import AudioCacheEntry
 from tts.exceptions import InvalidSpeechRequest
-from tts.management.arguments import add_voice_arguments, voice_fields
+from tts.management.arguments import add_request_arguments, request_of
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
@@ -27,18 +27,14 @@ class Explain(Subcommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The request."""
-        parser.add_argument("text")
-        add_voice_arguments(parser)
-        parser.add_argument("--speed", type=float)
-        parser.add_argument("--instructions")
-        parser.add_argument("--ssml", action="store_true")
+        add_request_arguments(parser)
         add_json(parser)
 
     def handle(self, **options: Any) -> None:
         """Look and print."""
         service = get_tts_service()
         try:
-            request = service.complete(_request(options)).spoken()
+            request = service.complete(request_of(options)).spoken()
             clip = request.clip(options["namespace"])
         except InvalidSpeechRequest as error:
             raise CommandError(str(error)) from error
@@ -137,13 +133,3 @@ def _difference(differs: dict[str, dict[str, Any]]) -> str:
 
 def _plain(value: object) -> str:
     return "nothing" if value in (None, "") else str(value)
-
-
-def _request(options: dict[str, Any]) -> SpeechRequest:
-    return SpeechRequest(
-        options["text"],
-        speed=options["speed"],
-        instructions=options["instructions"],
-        ssml=options["ssml"],
-        **voice_fields(options),
-    )

@@ -3,8 +3,8 @@
     {% speech "Welcome" voice="nova" %}
     {% speech_url _("Welcome") as url %}
 
-What can be no speech (a wrong voice, a text too long for an address) is an error while DEBUG is
-on; else it is logged, and the page has the text without a player.
+What can be no speech (a wrong voice, a text too long for an address, a missing extra) is an error
+while DEBUG is on; else it is logged, and the page has the text without a player.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from django import template
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from tts import ssml
 from tts.addresses import url_of
@@ -75,8 +76,8 @@ def _addressed(
     service = get_tts_service()
     try:
         url = url_of(service, request, namespace=namespace, expires_in=expires_in)
-        return url, service.complete(request)
-    except TTSError as error:
+        return url, service.prepared(request, namespace).request
+    except (TTSError, ImproperlyConfigured) as error:
         if settings.DEBUG:
             raise
         field = error.field if isinstance(error, InvalidSpeechRequest) else ""

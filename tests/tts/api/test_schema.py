@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from audiocache import MultiTierAudioCache
 from tests.tts.doubles import StubProvider
+from tts import format_names
 from tts.api import asking
 from tts.api.asking import Asked, models_of, rendition
 from tts.api.catalogue import voices
@@ -124,7 +125,8 @@ def test_a_format_that_the_provider_does_not_send_is_made(named: TTSService) -> 
 
 
 def test_without_a_maker_it_is_refused(named: TTSService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "is_made_here", lambda name: False)
+    for module in (asking, format_names):
+        monkeypatch.setattr(module, "is_made_here", lambda name: False)
     with pytest.raises(WrongBody, match="wav, pcm, mp3") as caught:
         rendition(named, "flac")
     assert caught.value.param == "response_format"

@@ -14,9 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from tts.exceptions import TTSError
-from tts.formats import format_for
+from tts.format_names import format_named
+from tts.management.arguments import add_request_arguments, request_of
 from tts.service import TTSService, get_tts_service
-from tts.speech import Speech, SpeechRequest
+from tts.speech import Speech
 
 STDOUT: Final = "-"
 
@@ -28,16 +29,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The request's fields, and where the audio goes."""
-        parser.add_argument("text")
-        parser.add_argument("-o", "--output", required=True, help="file to write; - is stdout")
-        parser.add_argument("--voice")
-        parser.add_argument("--model")
-        parser.add_argument("--format", help="default: by the extension of the file")
-        parser.add_argument("--speed", type=float, help="a factor; 1 is normal")
-        parser.add_argument("--language")
-        parser.add_argument("--instructions", help="how to speak, for providers that take it")
-        parser.add_argument("--ssml", action="store_true", help="the text is SSML")
-        parser.add_argument("--namespace", default="")
+        add_request_arguments(parser)
+        parser.add_argument(
+            "-o",
+            "--output",
+            required=True,
+            help="file to write; its extension names the format, unless --format does; - is stdout",
+        )
         parser.add_argument("--json", action="store_true", help="print the facts as JSON")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -45,7 +43,8 @@ class Command(BaseCommand):
         started = time.perf_counter()
         try:
             service = get_tts_service()
-            request = _request(service, options)
+            chosen = options["format"] or _format_of(service, options["output"])
+            request = request_of({**options, "format": chosen})
             speech = service.synthesize_sync(request, namespace=options["namespace"])
         except (TTSError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
@@ -68,27 +67,12 @@ class Command(BaseCommand):
         (self.stderr if options["output"] == STDOUT else self.stdout).write(line)
 
 
-def _request(service: TTSService, options: dict[str, Any]) -> SpeechRequest:
-    return SpeechRequest(
-        options["text"],
-        voice=options["voice"],
-        model=options["model"],
-        audio_format=options["format"] or _format_of(service, options["output"]),
-        speed=options["speed"],
-        language=options["language"],
-        instructions=options["instructions"],
-        ssml=options["ssml"],
-    )
-
-
 def _format_of(service: TTSService, output: str) -> str | None:
     """The format that the file's extension stands for; None where it has none."""
     extension = Path(output).suffix if output != STDOUT else ""
     if not extension:
         return None
-    configured = service.config.format
-    formats = (*((configured,) if configured else ()), *service.provider.formats)
-    if (found := format_for(extension, formats)) is None:
+    if (found := format_named(extension, service.provider, service.config)) is None:
         raise CommandError(
             f"--output: {service.provider.name} makes no {extension} files, "
             f"but {', '.join(service.provider.formats)}"

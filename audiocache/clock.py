@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final
 
 from audiocache.forks import RenewedLock
@@ -19,6 +20,11 @@ AHEAD_MS: Final = 1_000
 def now_ms() -> int:
     """Milliseconds since 1970-01-01T00:00Z, from the system clock."""
     return int(time.time() * 1000)
+
+
+def utc(ms: int) -> datetime:
+    """Milliseconds as a time, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC)
 
 
 class Succession:

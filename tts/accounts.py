@@ -7,22 +7,21 @@ moment; saved lags one flush.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 from django.db import connections
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import Max, QuerySet, Sum
 
 from audiocache import database, own_file
 from audiocache.charges import BEGUN
+from audiocache.clock import DAY_MS, HOUR_MS
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import NEVER
 from audiocache.models import Account, CallLatency, Count
 from audiocache.stats import BUCKETS
 from audiocache.upkeep import SAVED
 
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 24 * HOUR_MS
 HOURS, DAYS = "h", "d"
 STEPS: Final[Mapping[str, int]] = {HOURS: HOUR_MS, DAYS: DAY_MS}
 
@@ -44,6 +43,23 @@ class Line(NamedTuple):
     """The part of the cost that stands on a list price or on counted units."""
     unpriced: int
     """Calls that were billed, and whose price is not known."""
+
+
+class Sums(Protocol):
+    """What a summary is made of: see `Line`."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def calls(self) -> int: ...
+    @property
+    def characters(self) -> int: ...
+    @property
+    def cost(self) -> int: ...
+    @property
+    def estimated(self) -> int: ...
+    @property
+    def unpriced(self) -> int: ...
 
 
 class Again(NamedTuple):
@@ -126,16 +142,20 @@ def longest_age(causes: Collection[str], since: int = 0, until: int = NEVER) -> 
 
 def summary(since: int = 0, until: int = NEVER) -> Summary:
     """Everything in one."""
-    found = lines(since, until)
+    return added_up(lines(since, until), saved(since, until), paid_again(since, until))
+
+
+def added_up(found: Sequence[Sums], saved: int, again: list[Again]) -> Summary:
+    """Sums of a span in one."""
     return Summary(
-        spent=sum(line.cost for line in found),
-        estimated=sum(line.estimated for line in found),
-        saved=saved(since, until),
-        calls=sum(line.calls for line in found),
-        characters=sum(line.characters for line in found),
-        unpriced=sum(line.unpriced for line in found),
-        begun=sum(line.calls for line in found if line.outcome == BEGUN),
-        again=paid_again(since, until),
+        spent=sum(part.cost for part in found),
+        estimated=sum(part.estimated for part in found),
+        saved=saved,
+        calls=sum(part.calls for part in found),
+        characters=sum(part.characters for part in found),
+        unpriced=sum(part.unpriced for part in found),
+        begun=sum(part.calls for part in found if part.outcome == BEGUN),
+        again=again,
     )
 
 
@@ -143,24 +163,6 @@ def saved(since: int = 0, until: int = NEVER) -> int:
     """What the hits of a span would have cost."""
     counts = _of(Count, since, until).filter(name=SAVED)
     return counts.aggregate(**_sums("value"))["value_sum"] or 0
-
-
-def over_time(since: int, until: int = NEVER, resolution: str = DAYS) -> list[Moment]:
-    """Hour by hour or day by day, those in which nothing was left out. Hours go back 14 days."""
-    step = STEPS[resolution]
-    accounts = _of(Account, since, until)
-    all_of = _by_step(accounts, step, "calls", "cost")
-    again = _by_step(accounts.exclude(cause=""), step, "cost")
-    spared = _by_step(_of(Count, since, until).filter(name=SAVED), step, "value")
-    return [
-        Moment(
-            period,
-            *all_of.get(period, (0, 0)),
-            *again.get(period, (0,)),
-            *spared.get(period, (0,)),
-        )
-        for period in sorted({*all_of, *spared})
-    ]
 
 
 def latencies(since: int = 0, until: int = NEVER) -> dict[tuple[str, str], list[int]]:
@@ -184,9 +186,3 @@ def _of(model: type[Any], since: int, until: int) -> QuerySet[Any]:
 
 def _sums(*names: str) -> dict[str, Sum]:
     return {f"{name}_sum": Sum(name) for name in names}
-
-
-def _by_step(rows: QuerySet[Any], step: int, *names: str) -> dict[int, tuple[int, ...]]:
-    starts = rows.annotate(start=F("period") - F("period") % step).values("start")
-    found = starts.annotate(**_sums(*names)).order_by("start")
-    return {row["start"]: tuple(row[f"{name}_sum"] for name in names) for row in found}

@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 from django.db.models import Count, Sum
 
 from audiocache.charges import EVICTED, EXPIRED
-from audiocache.clock import now_ms
+from audiocache.clock import DAY_MS, now_ms
 from audiocache.conf import MIB, CacheConfig
 from audiocache.entries import NEVER
 from audiocache.models import AudioCacheEntry, Purchase, Total
 from tts import accounts
-from tts.accounts import DAY_MS, Again
+from tts.accounts import Again
 
 SPAN_MS: Final = 30 * DAY_MS
 SAMPLE: Final = 1_000

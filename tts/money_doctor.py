@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from audiocache.charges import Spending, Sums, periods
+from audiocache.clock import DAY_MS
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding
-from tts.accounts import DAY_MS, HOURS
+from tts.accounts import HOURS
 from tts.budget import WARNED_AT, Budget, Used, end_of
 from tts.conf import TTSConfig
-from tts.prices import ANY, PriceTable
+from tts.prices import ANY, LIST_PRICES, PriceTable
 
 LATELY_MS: Final = 7 * DAY_MS
 SHOWN: Final = 10
@@ -39,12 +40,18 @@ def prices(case: Case) -> Iterator[Finding]:
 
 def _unpriced(case: Case) -> Counter[tuple[str, str]]:
     """Calls by provider and model, without those that have a price by now."""
-    table, calls = PriceTable(TTSConfig.load().prices, ()), Counter[tuple[str, str]]()
+    table, calls = _table(TTSConfig.load()), Counter[tuple[str, str]]()
     rows = case.sight.rows(_UNPRICED, [HOURS, case.now - LATELY_MS])
     for provider, model, voice, number in rows:
         if table.price_of(provider, model, case.now, voice) is None:
             calls[provider, model] += int(number)
     return calls
+
+
+def _table(config: TTSConfig) -> PriceTable:
+    """As it prices calls: those who answer at an address of the site's have no list price."""
+    elsewhere = {one.provider for one in (config, *config.fallbacks) if one.base_url}
+    return PriceTable(config.prices, [row for row in LIST_PRICES if row.provider not in elsewhere])
 
 
 def budget(case: Case) -> Iterator[Finding]:

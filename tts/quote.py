@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from audiocache.clock import now_ms
+from audiocache.clock import DAY_MS, now_ms
 from tts import accounts
-from tts.accounts import DAY_MS
 from tts.limits import warming_at_once
 from tts.metering import expected
 from tts.prepared import Prepared

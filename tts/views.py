@@ -6,6 +6,7 @@ again, are advice that is not followed here; `only-if-cached` is.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator
 from typing import Final
@@ -22,6 +23,7 @@ from audiocache.playing import HEADERS, Sound, playable_type, respond
 from tts.addresses import Addressed, NoSuchAddress, addressed_by
 from tts.cache_status import cache_status
 from tts.exceptions import (
+    BudgetSpent,
     InvalidSpeechRequest,
     NotCached,
     ProviderError,
@@ -147,6 +149,6 @@ def _refused(error: TTSError | NoSuchAddress) -> HttpResponse:
     """Plain, and without a word of the provider's."""
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 503)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    if isinstance(error, ProviderError) and error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, ProviderError | BudgetSpent) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     return HttpResponse(status=status, content_type="text/plain", headers=headers)

@@ -9,7 +9,7 @@ import asyncio
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-from audiocache.entries import AudioEntry
+from audiocache.entries import AudioEntry, Recording
 from tts.deadline import Deadline
 from tts.exceptions import NotCached, TTSError
 from tts.fallback import Asked
@@ -31,7 +31,12 @@ class Wishes(NamedTuple):
     no_store: bool = False
     """What is made for it is not kept; what is stored is used, be it older where making fails."""
     only_if_cached: bool = False
-    """No provider is asked."""
+    """No provider is asked: it is stored, or made of another format that is."""
+
+    @property
+    def take_older(self) -> bool:
+        """Is an expired clip better than an error? What is stored is asked for while fresh."""
+        return not (self.no_cache or self.only_if_cached)
 
 
 def wishes_of(header: str) -> Wishes:
@@ -67,7 +72,6 @@ def _asked(service: TTSService, request: SpeechRequest, namespace: str) -> Asked
 def _spoken(service: TTSService, asked: Asked, wishes: Wishes) -> Speech:
     if not wishes.no_cache and (entry := service.cache.find(asked.prepared.clip)):
         return Speech(entry)
-    _check(wishes)
     future = _begun(service, asked.prepared, wishes)
     try:
         if not wait([future], service.patience).done:
@@ -81,7 +85,6 @@ def _spoken(service: TTSService, asked: Asked, wishes: Wishes) -> Speech:
 async def _aspoken(service: TTSService, asked: Asked, wishes: Wishes) -> Speech:
     if not wishes.no_cache and (entry := await service.cache.afind(asked.prepared.clip)):
         return Speech(entry)
-    _check(wishes)
     future = asyncio.wrap_future(_begun(service, asked.prepared, wishes))
     # Who waits may leave, by the clock or by hanging up: what is paid for is stored all the same.
     future.add_done_callback(_heard)
@@ -94,16 +97,10 @@ async def _aspoken(service: TTSService, asked: Asked, wishes: Wishes) -> Speech:
         return await _ainstead(service, asked, wishes, error)
 
 
-def _check(wishes: Wishes) -> None:
-    """May it be made? Raises NotCached."""
-    if wishes.only_if_cached:
-        raise NotCached("it is in no tier, and only what is stored was asked for")
-
-
 def _instead(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError) -> Speech:
     """An older clip, or another provider's. Raises the error where there is none."""
     clip = asked.prepared.clip
-    if not wishes.no_cache and (entry := service.outages.older(service.cache, clip, error)):
+    if wishes.take_older and (entry := service.outages.older(service.cache, clip, error)):
         return Speech(entry)
     _check_fallbacks(service, asked, wishes, error)
     return service.fallbacks.speak(asked, error)
@@ -112,7 +109,7 @@ def _instead(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError)
 async def _ainstead(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError) -> Speech:
     """See `_instead`."""
     clip = asked.prepared.clip
-    if not wishes.no_cache and (entry := await service.outages.aolder(service.cache, clip, error)):
+    if wishes.take_older and (entry := await service.outages.aolder(service.cache, clip, error)):
         return Speech(entry)
     _check_fallbacks(service, asked, wishes, error)
     return await service.fallbacks.aspeak(asked, error)
@@ -120,7 +117,9 @@ async def _ainstead(service: TTSService, asked: Asked, wishes: Wishes, error: TT
 
 def _check_fallbacks(service: TTSService, asked: Asked, wishes: Wishes, error: TTSError) -> None:
     """Raises the error where none may speak: what one of them makes would be kept."""
-    if wishes.no_store or not service.fallbacks.may_answer(asked.request, error):
+    if wishes.only_if_cached or wishes.no_store:
+        raise error
+    if not service.fallbacks.may_answer(asked.request, error):
         raise error
 
 
@@ -130,13 +129,22 @@ def _begun(service: TTSService, prepared: Prepared, wishes: Wishes) -> Future[Au
 
     def make() -> AudioEntry:
         mark = cache.removal_mark()
-        anew, store = wishes.no_cache, not wishes.no_store
-        recording = service.make(prepared, anew=anew, store=store)
+        recording = _recording(service, prepared, wishes)
         if wishes.no_store:
             return cache.entry(clip, recording)._replace(nowhere=True)
         return cache.store_made(clip, recording, mark)[0]
 
     return cache.makers.submit(make, lane=service.sharing.lane)
+
+
+def _recording(service: TTSService, prepared: Prepared, wishes: Wishes) -> Recording:
+    """Paid for where that is allowed. Raises NotCached where it is not."""
+    if not wishes.only_if_cached:
+        return service.make(prepared, anew=wishes.no_cache, store=not wishes.no_store)
+    is_there = not wishes.no_cache and service.renditions.costs_nothing(prepared)
+    if not is_there or (made := service.renditions.found(prepared)) is None:
+        raise NotCached("it is in no tier, and only what is stored was asked for")
+    return made
 
 
 def _heard(future: asyncio.Future[AudioEntry]) -> None:

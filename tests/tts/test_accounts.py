@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+from audiocache.clock import DAY_MS, HOUR_MS
 from audiocache.models import Account, CallLatency, Count
 from tests.tts.databases import ALIASES
 from tts import accounts
-from tts.accounts import DAY_MS, HOUR_MS, Again, Line, Moment
+from tts.accounts import Again, Line
 
 TODAY = 20_000 * DAY_MS
 OF_ONE_VOICE = {"provider": "acme", "model": "m1", "voice": "alto", "outcome": "ok"}
@@ -62,22 +63,6 @@ def test_the_summary_has_everything() -> None:
     assert (found.spent, found.saved, found.calls, found.begun) == (1_007, 5_000, 6, 2)
     assert found.again == [Again("evicted", 3, 900), Again("expired", 1, 100)]
     assert found.paid_again == 1_000
-
-
-def test_time_goes_by_hours_or_by_days() -> None:
-    account(TODAY - DAY_MS, cost=100)
-    account(TODAY, cost=20)
-    account(TODAY + HOUR_MS, cause="lost", cost=3)
-    saved(TODAY + 2 * HOUR_MS, 50)
-    assert accounts.over_time(TODAY - DAY_MS) == [
-        Moment(TODAY - DAY_MS, 1, 100, 0, 0),
-        Moment(TODAY, 2, 23, 3, 50),
-    ]
-    assert accounts.over_time(TODAY, resolution="h") == [
-        Moment(TODAY, 1, 20, 0, 0),
-        Moment(TODAY + HOUR_MS, 1, 3, 3, 0),
-        Moment(TODAY + 2 * HOUR_MS, 0, 0, 0, 50),
-    ]
 
 
 def test_latencies_are_buckets() -> None:

@@ -53,6 +53,17 @@ def test_a_ledger_in_order_has_no_finding(ledger: Ledger, settings: Settings) ->
     assert found("prices", "budget", "calls") == []
 
 
+def test_a_list_price_is_a_price_unless_another_server_answers(
+    ledger: Ledger, settings: Settings
+) -> None:
+    buy(ledger, paid(cost=None, model="tts-1"))
+    assert found("prices") == []
+    own = {"PROVIDER": "openai", "API_KEY": "k", "BASE_URL": "http://own.example/v1"}
+    settings.TTS = own
+    [finding] = found("prices")
+    assert "openai tts-1" in finding.what
+
+
 def test_billed_calls_without_a_price_are_named_until_there_is_one(
     ledger: Ledger, settings: Settings
 ) -> None:

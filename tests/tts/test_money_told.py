@@ -15,11 +15,10 @@ from pytest_django import Settings
 
 from audiocache.builder import replace_audio_cache
 from audiocache.charges import periods
-from audiocache.clock import now_ms
+from audiocache.clock import DAY_MS, HOUR_MS, now_ms
 from audiocache.models import Account, Count, Purchase, Spent
 from audiocache.pulse import pulse
 from tests.tts.databases import ALIASES
-from tts.accounts import DAY_MS, HOUR_MS
 from tts.money_checks import check_budget, check_paid_again
 
 CLIPS = 2_000

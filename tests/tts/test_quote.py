@@ -14,13 +14,12 @@ from django.test import override_settings
 
 from audiocache import get_audio_cache
 from audiocache.builder import replace_audio_cache
-from audiocache.clock import now_ms
+from audiocache.clock import HOUR_MS, now_ms
 from audiocache.management.output import Output
 from audiocache.models import CallLatency
 from audiocache.pulse import pulse
 from tests.tts.databases import ALIASES
 from tests.tts.doubles import LocalStub, StubProvider
-from tts.accounts import HOUR_MS
 from tts.conf import TTSConfig
 from tts.management.progress import progress, span
 from tts.quote import ASSUMED_SECONDS, Quote, quote_of

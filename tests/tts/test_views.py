@@ -18,7 +18,7 @@ from tests.tts.doubles import LocalStub, StubProvider
 from tts import views
 from tts.addresses import name_of, url_of
 from tts.conf import TTSConfig
-from tts.exceptions import ProviderDown, QuotaSpent, RateLimited
+from tts.exceptions import BudgetSpent, ProviderDown, QuotaSpent, RateLimited
 from tts.service import TTSService, set_tts_service
 from tts.speech import SpeechRequest
 
@@ -77,6 +77,7 @@ def test_an_address_of_another_provider_is_not_found(installed: TTSService) -> N
         (ProviderDown(f"it said {SECRET}", status=503), 503, None),
         (RateLimited("too many", retry_after=6.6), 503, "7"),
         (QuotaSpent(f"no more for {SECRET}"), 503, None),
+        (BudgetSpent("it is spent", retry_after=59.2), 503, "60"),
     ],
 )
 def test_a_provider_in_trouble(

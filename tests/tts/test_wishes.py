@@ -81,6 +81,17 @@ def test_no_cache_makes_it_anew_and_keeps_it(
     assert service.synthesize_sync(HELLO).entry.created == made.entry.created
 
 
+def test_only_if_cached_is_made_of_another_format(
+    service: TTSService, provider: StubProvider
+) -> None:
+    service.synthesize_sync(HELLO)
+    flac = SpeechRequest("Hello.", audio_format="flac")
+    assert speech_by(service, flac, Wishes(only_if_cached=True)).transcoded
+    with pytest.raises(NotCached):
+        speech_by(service, flac, Wishes(only_if_cached=True, no_cache=True))
+    assert len(provider.calls) == 1
+
+
 def test_no_cache_is_not_made_of_another_format(
     service: TTSService, provider: StubProvider
 ) -> None:
@@ -181,8 +192,12 @@ def test_an_older_clip_is_better_than_an_error_unless_it_was_ruled_out(
     clock.now += HOUR
     provider.error = ProviderDown("it is down")
     assert ask(service, Wishes(no_store=True)).stale
-    with pytest.raises(ProviderDown):
-        ask(service, Wishes(no_cache=True))
+    for wishes, raised in (
+        (Wishes(only_if_cached=True), NotCached),
+        (Wishes(no_cache=True), ProviderDown),
+    ):
+        with pytest.raises(raised):
+            ask(service, wishes)
     cache.close()
 
 

@@ -85,16 +85,7 @@ def parts(span: Span) -> list[Part]:
 
 def summary(found: Sequence[Part], saved: int) -> Summary:
     """All of it in one."""
-    return Summary(
-        spent=sum(part.cost for part in found),
-        estimated=sum(part.estimated for part in found),
-        saved=saved,
-        calls=sum(part.calls for part in found),
-        characters=sum(part.characters for part in found),
-        unpriced=sum(part.unpriced for part in found),
-        begun=sum(part.calls for part in found if part.outcome == BEGUN),
-        again=_again(part for part in found if part.cause),
-    )
+    return accounts.added_up(found, saved, _again(part for part in found if part.cause))
 
 
 def moments(found: Iterable[Part], saved: Sequence[int], span: Span) -> list[Moment]:

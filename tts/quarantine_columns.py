@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from django.contrib import admin
@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from audiocache.clock import utc
 from audiocache.content_types import UNKNOWN
 from audiocache.models import RefusedClip
 from audiocache.playing import playable_type
@@ -35,17 +36,17 @@ class RefusedColumns:
     @admin.display(description=_("refused first"), ordering="since")
     def refused_since(self, clip: RefusedClip) -> datetime:
         """As a time."""
-        return _moment(clip.since)
+        return utc(clip.since)
 
     @admin.display(description=_("refused last"), ordering="refused")
     def refused_at(self, clip: RefusedClip) -> datetime:
         """As a time."""
-        return _moment(clip.refused)
+        return utc(clip.refused)
 
     @admin.display(description=_("not asked again before"), ordering="until")
     def refused_until(self, clip: RefusedClip) -> datetime:
         """As a time."""
-        return _moment(clip.until)
+        return utc(clip.until)
 
     @admin.display(description=_("listen"))
     def player(self, clip: RefusedClip) -> str:
@@ -56,7 +57,3 @@ class RefusedColumns:
         if playable_type(clip.content_type) == UNKNOWN:
             return format_html('<a href="{}">{}</a>', address, gettext("Download"))
         return format_html('<audio controls preload="none" src="{}"></audio>', address)
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, tz=UTC)

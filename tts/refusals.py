@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeVar
 
 from audiocache.belonging import Belongings
 from audiocache.cache import MultiTierAudioCache
 from audiocache.circuit import Circuit
-from audiocache.clock import Clock, now_ms
+from audiocache.clock import Clock, now_ms, utc
 from audiocache.conf import CacheConfig
 from audiocache.content_types import UNKNOWN
 from audiocache.entries import Clip, Recording
@@ -87,7 +86,7 @@ class Refusals:
         now = self._clock()
         refusal = following(self._refusal(clip.source_key), now, error)
         self._remember(clip.source_key, refusal)
-        error.since, error.until = _moment(refusal.since), _moment(refusal.until)
+        error.since, error.until = utc(refusal.since), utc(refusal.until)
         recording = error.recording
         self._ask(lambda table: self._save(table, clip, recording, refusal, wanted=keep))
 
@@ -160,7 +159,7 @@ def following(before: Refusal | None, now: int, error: NotAudio) -> Refusal:
 
 
 def _remembered(refusal: Refusal) -> NotAudio:
-    since, until = _moment(refusal.since), _moment(refusal.until)
+    since, until = utc(refusal.since), utc(refusal.until)
     error = NotAudio(
         f"{refusal.reason} (refusal {refusal.times or 1}, "
         f"the first at {since:%Y-%m-%d %H:%M:%S} UTC; "
@@ -169,10 +168,6 @@ def _remembered(refusal: Refusal) -> NotAudio:
     )
     error.since, error.until = since, until
     return error
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, tz=UTC)
 
 
 # Of the caches of this process

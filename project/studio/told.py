@@ -7,13 +7,13 @@ import shlex
 from typing import Any, Final
 
 from audiocache.clock import now_ms
+from tts.budget import USD
 from tts.cache_status import cache_status
 from tts.formats import codec_of
 from tts.service import TTSService
 from tts.speech import Speech, SpeechRequest
 
 ENDPOINT: Final = "/v1/audio/speech"
-MICRO: Final = 1_000_000
 
 
 def told(url: str, speech: Speech, ms: float) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def money(speech: Speech) -> str:
         return "its price is not known"
     if not speech.cost:
         return "costs nothing: the voice is this machine's own"
-    amount = f"{speech.cost / MICRO:.6f}".rstrip("0").rstrip(".")
+    amount = f"{speech.cost / USD:.6f}".rstrip("0").rstrip(".")
     return f"cost {amount} USD" if speech.paid else f"saved {amount} USD"
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import wave
 from collections import Counter
@@ -455,3 +456,22 @@ def test_on_a_terminal_there_is_a_bar(capsys: pytest.CaptureFixture[str]) -> Non
     with screen.progress("cold", 2) as step:
         step()
     assert "cold" in capsys.readouterr().out
+
+
+def test_who_is_interrupted_leaves_no_timer_and_who_is_deaf_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(site, "END", 0.05)
+    deaf = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(deaf, stdin=subprocess.PIPE, encoding="utf-8") as process:
+
+        def interrupt() -> str:
+            raise KeyboardInterrupt
+
+        stuck = SimpleNamespace(stdout=SimpleNamespace(readline=interrupt), kill=process.kill)
+        with pytest.raises(KeyboardInterrupt):
+            site._told(stuck)  # type: ignore[arg-type]
+        site._end(process)
+        assert process.wait(10) != 0
+    timers = [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
+    assert all(timer.finished.is_set() for timer in timers)

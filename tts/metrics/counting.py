@@ -9,6 +9,7 @@ from audiocache.charges import CAUSES, PaidCall
 from audiocache.metrics.publishing import publisher, writing
 from tts import budget
 from tts.attempts import Attempt
+from tts.budget import USD
 from tts.metrics.families import (
     BILLED,
     BUDGET,
@@ -24,8 +25,6 @@ from tts.metrics.families import (
 MOST: Final = 100
 """Pairs of provider and model: clients of the HTTP API may name models as they like."""
 OTHER: Final = "other"
-USD: Final = 1_000_000
-"""Amounts are millionths."""
 
 _known: Final[set[tuple[str, str]]] = set()
 

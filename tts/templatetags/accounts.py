@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from django import template
 from django.utils import formats
 
+from audiocache.clock import utc
+from tts.budget import USD
+
 register = template.Library()
 
 NOTHING: Final = "-"
-MILLION: Final = 1_000_000
 TENTH_OF_A_CENT: Final = 0.001
 CENTS_UP_TO: Final = 10_000
 """USD; beyond, nobody reads cents."""
@@ -20,7 +21,7 @@ CENTS_UP_TO: Final = 10_000
 @register.filter
 def money(amount: float) -> str:
     """Millionths of a USD, as exact as is of use."""
-    dollars = amount / MILLION
+    dollars = amount / USD
     return f"${_number(dollars, _places(dollars))}"
 
 
@@ -59,7 +60,7 @@ def hundredths(part: float) -> str:
 @register.filter
 def instant(ms: int) -> str:
     """To the second, UTC."""
-    return formats.date_format(datetime.fromtimestamp(ms / 1000, tz=UTC), "j M Y H:i:s")
+    return formats.date_format(utc(ms), "j M Y H:i:s")
 
 
 def _places(dollars: float) -> int:

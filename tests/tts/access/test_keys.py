@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -34,13 +33,6 @@ from tts.models import ApiKey
 pytestmark = pytest.mark.django_db
 
 TODAY = date(2026, 11, 22)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_to_write() -> Iterator[None]:
-    """The pulse has no key of these tests to write of."""
-    yield
-    last_use.after_fork()
 
 
 def asking(token: str | None) -> HttpRequest:

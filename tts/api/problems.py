@@ -87,6 +87,9 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     speech.ProviderError: Meaning(
         502, SERVER, "provider_failed", "the provider did not speak", again=True
     ),
+    speech.NoPlace: Meaning(
+        504, SERVER, "timeout", "too many calls were under way, and none was made", again=True
+    ),
     speech.SpeechTimeout: Meaning(
         504, SERVER, "timeout", "it took too long, and is stored when it comes", again=True
     ),

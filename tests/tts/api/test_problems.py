@@ -33,6 +33,7 @@ OPEN_FOR_GOOD.kind = "quota_spent"
         (speech.ConnectionFailed("no"), 502, True, None),
         (speech.ProviderTimeout("no"), 504, True, None),
         (speech.SpeechTimeout("no"), 504, True, None),
+        (speech.NoPlace("no"), 504, True, None),
         (speech.NotAudio("no"), 502, False, None),
         (speech.CutAnswer("no"), 502, True, None),
         (OPEN, 503, True, "5"),
@@ -65,6 +66,11 @@ def test_no_message_of_a_provider_is_repeated(
 def test_the_object_is_openais(error: Exception) -> None:
     said = error_object(error)
     assert jsonschema_rs.is_valid(OPENAI["error_response"], json.loads(json.dumps(said)))
+
+
+def test_who_was_not_called_for_is_not_told_that_it_is_stored() -> None:
+    assert "stored" in error_object(speech.SpeechTimeout("no"))["error"]["message"]
+    assert "stored" not in error_object(speech.NoPlace("no"))["error"]["message"]
 
 
 def test_fields_have_their_names_over_http() -> None:

@@ -71,9 +71,10 @@ def quote_of(
     for request in requests:
         prepared = service.prepared(request, namespace)
         paid = service.renditions.paid(prepared)
-        if paid.clip.source_key in sources or not _is_paid(service, prepared):
+        bought = paid.clip.key if service.renditions.pays_for_each else paid.clip.source_key
+        if bought in sources or not _is_paid(service, prepared):
             continue
-        sources.add(paid.clip.source_key)
+        sources.add(bought)
         _add(quote, service, paid.request.spoken(), now)
     return quote
 

@@ -6,7 +6,7 @@ asked -> a sound of the same source? -> made from it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -18,7 +18,7 @@ from tts.admission import admit
 from tts.building import built
 from tts.conf import TTSConfig
 from tts.decoding import can_decode
-from tts.exceptions import FormatNotMade, InvalidSpeechRequest
+from tts.exceptions import FormatNotMade, InvalidSpeechRequest, NotAudio
 from tts.prepared import Prepared
 from tts.providers.base import Provider
 from tts.rendering import Rendering
@@ -37,9 +37,11 @@ AS_ASKED: Final = "none"
 
 
 class Renditions:
-    """The formats of one provider's clips, in one cache."""
+    """The formats of one provider's clips, in the cache of the day."""
 
-    def __init__(self, provider: Provider, config: TTSConfig, cache: MultiTierAudioCache) -> None:
+    def __init__(
+        self, provider: Provider, config: TTSConfig, cache: Callable[[], MultiTierAudioCache]
+    ) -> None:
         self._provider = provider
         self._config = config
         self._pays_again = config.pay_for_each_format
@@ -54,7 +56,7 @@ class Renditions:
         if not can_decode():
             self._refuse(prepared)
             return None
-        with suppress(CannotTranscode):  # such as what was put there by hand
+        with suppress(CannotTranscode, NotAudio):  # such as what was put there by hand
             return rendition(entry, siblings[entry.key].request, prepared.request)
         return None
 
@@ -102,7 +104,7 @@ class Renditions:
         lossless = [key for key, one in siblings.items() if _shape(one.request).lossless]
         others = [key for key in siblings if key not in lossless]
         for keys in filter(None, (lossless, others)):
-            if entry := self._cache.look_for_any(keys):
+            if entry := self._cache().look_for_any(keys):
                 return entry
         return None
 

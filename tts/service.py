@@ -235,5 +235,6 @@ def set_tts_service(service: TTSService | None) -> TTSService | None:
 
 def reset_on_change(*, setting: str, **_: Any) -> None:
     """A receiver of `setting_changed`: what was made from the former settings is given up."""
-    if setting in {"TTS", "AUDIOCACHE", "DEBUG"} and (former := set_tts_service(None)):
+    concerns = setting in {"TTS", "AUDIOCACHE", "CACHES", "DATABASES", "DEBUG"}
+    if concerns and (former := set_tts_service(None)):
         former.close()

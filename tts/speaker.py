@@ -80,7 +80,7 @@ class Speaker(ABC):
     @built
     def renditions(self) -> Renditions:
         """Its formats, made of one another."""
-        return Renditions(self.provider, self.config, self.cache)
+        return Renditions(self.provider, self.config, lambda: self.cache)
 
     @built
     def sharing(self) -> Sharing:

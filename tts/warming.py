@@ -23,6 +23,8 @@ from tts.limits import warming, warming_at_once
 from tts.service import TTSService, get_tts_service
 from tts.speech import SpeechRequest
 
+PORTION: Final = 500
+"""Phrases of the admin that are read at once."""
 HOPELESS: Final = (
     SpeechNotConfigured, NotCached, QuotaSpent, WrongKey, BreakerOpen, BudgetSpent,
 )  # fmt: skip
@@ -147,11 +149,15 @@ def _count(result: Warming, request: SpeechRequest, outcome: Outcome) -> None:
 
 
 def stored_phrases() -> Iterator[SpeechRequest]:
-    """The enabled phrases of the admin."""
+    """The enabled phrases of the admin. While they are spoken no query of the site's is open:
+    in SQLite's default journal one that is read in portions keeps all others from writing.
+    """
     from tts.models import WarmPhrase
 
-    for phrase in WarmPhrase.objects.enabled().iterator(chunk_size=500):
-        yield phrase.request()
+    phrases, last = WarmPhrase.objects.enabled(), 0
+    while portion := list(phrases.filter(pk__gt=last)[:PORTION]):
+        yield from (phrase.request() for phrase in portion)
+        last = portion[-1].pk
 
 
 def warm_stored_phrases() -> int:

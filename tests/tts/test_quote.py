@@ -20,6 +20,7 @@ from audiocache.models import CallLatency
 from audiocache.pulse import pulse
 from tests.tts.databases import ALIASES
 from tests.tts.doubles import LocalStub, StubProvider
+from tts import renditions
 from tts.conf import TTSConfig
 from tts.management.progress import progress, span
 from tts.quote import ASSUMED_SECONDS, Quote, quote_of
@@ -69,6 +70,15 @@ def test_one_sound_in_two_formats_is_paid_once() -> None:
     assert quote.calls == 1
     speaker.synthesize_sync(both[0])
     assert quoted(speaker, TEXTS[0], audio_format="pcm").calls == 0
+
+
+def test_where_each_format_is_paid_for_it_is_quoted_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renditions, "can_decode", lambda: False)
+    speaker = service(PAY_FOR_EACH_FORMAT=True)
+    both = [SpeechRequest(TEXTS[0], audio_format=name) for name in ("wav", "pcm")]
+    quote = quote_of(speaker, map(speaker.complete, both))
+    assert sum(speaker.synthesize_sync(one).cost or 0 for one in both) == quote.cost
+    assert quote.calls == 2
 
 
 def test_what_is_not_known_is_told() -> None:

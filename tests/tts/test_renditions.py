@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from audiocache import FOREVER, MultiTierAudioCache
+from audiocache import FOREVER, CacheConfig, MultiTierAudioCache
 from audiocache.entries import Recording
 from tests.tts.doubles import StubProvider
 from tests.tts.test_transcoding import judged
@@ -17,6 +17,7 @@ from tts.exceptions import FormatNotMade, QuotaSpent
 from tts.service import TTSService
 from tts.speech import Speech, SpeechRequest
 from tts.transcoding import MADE
+from tts.wav import wav_of
 
 TEXT = "The museum is free on Sundays, and closed on Mondays."
 
@@ -100,6 +101,33 @@ def test_what_was_put_by_hand_and_is_no_sound_makes_no_rendition(
     service.warm_cache([(TEXT, b"sound")])
     assert say(service, "pcm").audio
     assert len(provider.calls) == 1
+
+
+def test_a_silent_clip_that_was_put_by_hand_stands_in_no_format_s_way(
+    service: TTSService, provider: StubProvider
+) -> None:
+    service.warm_cache([(TEXT, wav_of(bytes(200_000), provider.sample_rates[0]))])
+    assert say(service).tier == "memory"
+    assert say(service, "pcm").audio
+    assert len(provider.calls) == 1
+
+
+def test_nothing_is_made_of_a_cache_that_was_replaced(
+    cache: MultiTierAudioCache, provider: StubProvider
+) -> None:
+    caches = {"now": cache}
+
+    class Service(TTSService):
+        @property
+        def cache(self) -> MultiTierAudioCache:
+            return caches["now"]
+
+    service = Service(TTSConfig(timeout=5), provider=provider)
+    say(service), say(service, "pcm")
+    caches["now"] = MultiTierAudioCache(CacheConfig(backend="memory"))
+    say(service, "pcm")
+    assert len(provider.calls) == 2
+    caches["now"].close()
 
 
 def test_a_call_that_fails_fails_for_every_format(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.entries import Recording
@@ -87,3 +89,17 @@ def test_the_phrases_of_the_admin_are_warmed(installed: TTSService, provider: St
     assert warm(stored_phrases()).stored == 2
     asked: list[Any] = [(call.text, call.voice, call.language) for call in provider.calls]
     assert asked == [("Hello.", "bass", "de"), ("Goodbye.", "alto", "en")]
+
+
+@pytest.mark.django_db
+def test_while_phrases_of_the_admin_are_spoken_no_query_is_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tts.warming.PORTION", 2)
+    for number in range(5):
+        WarmPhrase.objects.create(text=f"Phrase {number}.")
+    with CaptureQueriesContext(connection) as queries:
+        phrases = stored_phrases()
+        assert [next(phrases).text for _ in range(3)] == [f"Phrase {n}." for n in range(3)]
+        assert len(queries) == 2, "each is read to its end before a phrase is spoken"
+        assert [one.text for one in phrases] == ["Phrase 3.", "Phrase 4."]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.tts.clips import TEXTS, clip, spoken
 from tts.containers import WALKERS, BadContainer
+from tts.containers.samples import PART, SILENCE, is_flat, is_silent, linear, of_ulaw
 from tts.formats import CONTENT_TYPES
 
 CODED = ("mp3", "opus", "aac", "flac", "wav")
@@ -85,3 +88,18 @@ def test_whatever_the_bytes_only_its_own_error_is_raised(
     begin = data.draw(st.integers(0, 40))
     with contextlib.suppress(BadContainer):
         walk(audio_format, bytes(audio)[begin:] + data.draw(st.binary(max_size=40)))
+
+
+def test_long_samples_are_looked_through_in_portions() -> None:
+    """A second of other threads' time would go by, where one look took in a whole clip."""
+    quiet = array("h", bytes(2 * 10 * PART))
+    assert is_flat(quiet)
+    assert not is_flat(quiet + array("h", [SILENCE]))
+    steps = array("h", [-SILENCE // 2]) * PART + array("h", [SILENCE // 2]) * PART
+    assert not is_flat(steps), "portions that are flat in themselves"
+    assert is_silent(bytes(20 * PART), linear)
+    assert not is_silent(bytes(20 * PART) + b"\x00\x40", linear)
+    assert is_silent(b"\xff" * 3 * PART, of_ulaw)
+    assert not is_silent(b"\xff" * 3 * PART + b"\x00", of_ulaw)
+    assert is_flat(array("f", [math.nan] * 10))
+    assert is_flat(array("h"))

@@ -261,7 +261,7 @@ class Told:
     ],
 )
 def test_whatever_a_server_does(row: Row, vendor: str) -> None:
-    sockets = open_sockets()
+    sockets, threads = open_sockets(), ours()
     with Server(row.behave(lambda: server)) as server, speaking(server, vendor, row) as service:
         told = run(service)
         lines_left_by(server)
@@ -272,7 +272,7 @@ def test_whatever_a_server_does(row: Row, vendor: str) -> None:
     assert told.seconds < row.timeout + GRACE
     check_says_nothing(told.error, VENDORS[vendor].KEY)
     assert open_sockets() == sockets
-    assert no_threads_left()
+    assert ours() <= threads
 
 
 HEARD = {
@@ -297,6 +297,7 @@ HEARD = {
     ],
 )
 def test_whatever_a_server_does_before_a_listener_hears_a_byte(row: Row) -> None:
+    threads = ours()
     with (
         Server(row.behave(lambda: server)) as server,
         speaking(server, "elevenlabs", row) as service,
@@ -309,7 +310,7 @@ def test_whatever_a_server_does_before_a_listener_hears_a_byte(row: Row) -> None
     check_waits(told.waits, server.waits, row.waits)
     assert told.seconds < row.timeout + GRACE
     check_says_nothing(told.error, elevenlabs.KEY)
-    assert no_threads_left()
+    assert ours() <= threads
 
 
 def frames(rate: int) -> bytes:
@@ -509,6 +510,7 @@ def open_sockets() -> int:
     return found
 
 
-def no_threads_left() -> bool:
-    names = [t.name for t in threading.enumerate() if t.is_alive()]
-    return not any(name.startswith(("audiocache-making", "audiocache-lookup")) for name in names)
+def ours() -> set[threading.Thread]:
+    """Threads that look up and make."""
+    names = ("audiocache-making", "audiocache-lookup")
+    return {one for one in threading.enumerate() if one.is_alive() and one.name.startswith(names)}

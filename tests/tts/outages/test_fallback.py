@@ -250,7 +250,7 @@ def test_another_account_of_the_same_vendor_is_asked_for_itself(
 
     server.behave = by_account
     second = {"PROVIDER": "elevenlabs", "API_KEY": elevenlabs.KEY, "BASE_URL": server.url}
-    given: dict[str, Any] = {"timeout": 8, "fallback_after": 2, "max_concurrent": 2}
+    given: dict[str, Any] = {"timeout": 8, "fallback_after": 1, "max_concurrent": 2}
     config = asking(server, api_key="the first's", fallbacks=[second], **given)
     service = TTSService(config, cache=cache)
     with without_waits():

@@ -1,23 +1,17 @@
 """Where the tracer of coverage looks away: it makes all that runs twice as slow.
 
-It is paused in the tests that are marked `untraced`: heavy ones, whose lines are others', too, and
-from the seventh case of a test on, which tries other values on the same lines; and it ends where
-xdist's workers do the work, which are measured each by itself.
+It is paused in the tests that are marked `untraced`: heavy ones, whose lines are others', too; and
+ends where xdist's workers do the work, which are measured each by itself.
 """
 
 import os
 import sys
 import threading
-from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import coverage
 import pytest
-
-TRACED_CASES = 6
-_cases: Counter[str] = Counter()
-"""That have run, by the test."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -34,9 +28,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    test = item.nodeid.partition("[")[0]
-    _cases[test] += 1
-    if item.get_closest_marker("untraced") is None and _cases[test] <= TRACED_CASES:
+    if item.get_closest_marker("untraced") is None:
         return (yield)
     with untraced():
         return (yield)

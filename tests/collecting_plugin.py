@@ -42,8 +42,7 @@ class FileOfTests(pytest.Item):
     def _collected(self) -> list[pytest.Item]:
         """Those that `-k` and `-m` leave, in the order in which they run."""
         module = pytest.Module.from_parent(self.parent, path=self.path)
-        with _nothing_thrown_away():
-            tests = list(self.session.genitems(module))
+        tests = list(self.session.genitems(module))
         self.ihook.pytest_collection_modifyitems(
             session=self.session, config=self.config, items=tests
         )
@@ -55,9 +54,9 @@ class FileOfTests(pytest.Item):
 
 @contextmanager
 def _nothing_thrown_away() -> Iterator[None]:
-    """What is collected stays, so the garbage collector need not look at it.
-
-    Nor afterwards: looking at a million objects that stay takes it a third of a second each time.
+    """What is collected at the start stays, so the garbage collector need not look at it then, nor
+    afterwards. Not so between tests: what these leave, such as a connection to a file that others
+    want for themselves, would stay with it.
     """
     gc.disable()
     try:

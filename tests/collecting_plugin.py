@@ -30,8 +30,10 @@ class FileOfTests(pytest.Item):
 
     def run_all(self, following: pytest.Item | None) -> None:
         """`following` runs next in this worker: what it shares with this file stays."""
-        place = self.session.items.index(self)
-        for test, then in pairwise([*self._collected(), following]):
+        place, tests = self.session.items.index(self), self._collected()
+        if not tests:  # what the one before left for this file is not for the next
+            self.session._setupstate.teardown_exact(following)
+        for test, then in pairwise([*tests, following]):
             assert test is not None
             self.session.items[place] = test  # xdist: a report is that of the item it asked for
             test.ihook.pytest_runtest_protocol(item=test, nextitem=then)

@@ -213,7 +213,7 @@ class AsyncVerbs(CreatingVerbs):
 
 def _is_async(create: object) -> bool:
     return inspect.iscoroutinefunction(create) or inspect.iscoroutinefunction(
-        getattr(create, "__call__", None)  # noqa: B004 - asks what kind of function it is
+        getattr(create, "__call__", None)  # noqa: B004 - of which kind, not whether it is one
     )
 
 

@@ -49,7 +49,8 @@ def lease_file(path: Path) -> Path:
 
 
 def _count(sight: Sight, now: int) -> int:
-    sql = f"SELECT COUNT(*) FROM audiocache_lease WHERE {STUCK}"  # noqa: S608 - fixed words
+    # What is put in is a constant of this module; the instant goes as a parameter.
+    sql = f"SELECT COUNT(*) FROM audiocache_lease WHERE {STUCK}"  # noqa: S608 - see above
     return int(sight.value(sql, [now + LONGEST_MS]))
 
 

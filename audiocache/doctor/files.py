@@ -75,5 +75,6 @@ def _without_row(case: Case, home: str) -> int:
 def _named(case: Case, keys: Sequence[str]) -> set[str]:
     """The files that rows of these keys have."""
     marks = ", ".join("?" * len(keys))
-    sql = f"SELECT storage_name FROM audiocache_entry WHERE key IN ({marks})"  # noqa: S608 - marks
+    # Only placeholders are put in; the keys themselves go as parameters.
+    sql = f"SELECT storage_name FROM audiocache_entry WHERE key IN ({marks})"  # noqa: S608 - see above
     return {name for (name,) in case.sight.rows(sql, keys)}

@@ -31,7 +31,7 @@ _SOUNDS: Final = f"""
     FROM audiocache_entry
     WHERE id > ? AND (audio IS NOT NULL OR storage_name <> '')
         AND schema_version <= {SCHEMA_VERSION} ORDER BY id LIMIT ?
-"""  # noqa: S608 - a number
+"""  # noqa: S608 - SCHEMA_VERSION is a whole number of ours
 
 
 class Sound(NamedTuple):
@@ -74,7 +74,7 @@ def _totals(entries: int, size: int, but: str) -> Finding:
 def tags(case: Case) -> Iterator[Finding]:
     """Deep: tags of entries that are gone."""
     if case.deep and (
-        number := case.sight.value(f"SELECT COUNT(*) FROM ({ORPHANS}) AS orphans")  # noqa: S608 - ours
+        number := case.sight.value(f"SELECT COUNT(*) FROM ({ORPHANS}) AS orphans")  # noqa: S608 - a constant
     ):
         yield Finding(
             "tags",

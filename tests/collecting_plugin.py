@@ -33,12 +33,14 @@ class FileOfTests(pytest.Item):
         place, tests = self.session.items.index(self), self._collected()
         if not tests:  # what the one before left for this file is not for the next
             self.session._setupstate.teardown_exact(following)
+        self.session.items.append(self)  # its mark asks for all databases, also alone
         for test, then in pairwise([*tests, following]):
             assert test is not None
             self.session.items[place] = test  # xdist: a report is that of the item it asked for
             test.ihook.pytest_runtest_protocol(item=test, nextitem=then)
             if self.session.shouldfail or self.session.shouldstop:
                 break
+        self.session.items.pop()
         self.session.items[place] = self
 
     def _collected(self) -> list[pytest.Item]:

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar, cast
 
 from audiocache.creating import CreatingVerbs
 from audiocache.entries import AudioEntry, Clip, Recording
-from audiocache.flight import FlightAbandoned, Later
+from audiocache.flight import FlightAbandoned, Later, landed
 from audiocache.sharing import SHARED, Sharing
 from audiocache.verbs import (
     Audio,
@@ -137,20 +137,22 @@ class AsyncVerbs(CreatingVerbs):
         return await self._afind_or_begin(clip, lambda clip: self.begin(clip, create, sharing))
 
     async def _afind_or_begin(self, clip: Clip, begin: Begin) -> AudioEntry:
-        entry = await self.afind(clip)
+        entry = await self._alook(clip)
         while entry is None:
-            future, joined = begin(clip)
-            try:
-                made = await asyncio.wrap_future(future)
-            except FlightAbandoned:
-                if not joined:
-                    raise
-                continue
-            if made.key != clip.key:  # the look-up below may block
-                entry = await self._off(partial(self.told, clip, made, joined))
-            else:
-                entry = self.told(clip, made, joined)
+            made, joined = await landed(partial(begin, clip))
+            told = partial(self.told, clip, made, joined)
+            # Of another rendition: then it looks, which may block.
+            entry = told() if made.key == clip.key else await self._off(told)
         return entry
+
+    async def _alook(self, clip: Clip) -> AudioEntry | None:
+        """See `look`."""
+        if (entry := self.at_hand(clip)) or self.ladder.all_inline:
+            return entry
+        look, submit = partial(self.find_below, clip), self.executor.submit
+        found, joined = await landed(lambda: self.looks.start(clip.key, look, submit))
+        looked = partial(self.looked, clip, found, joined)
+        return await self._off(looked) if joined and found else looked()
 
     def _begin_task(
         self, create: AsyncCreate, how: dict[str, Any], clip: Clip
@@ -197,10 +199,6 @@ class AsyncVerbs(CreatingVerbs):
     @abstractmethod
     def get_comprehensive_stats(self) -> dict[str, Any]:
         """Configuration, counts and tiers."""
-
-    @abstractmethod
-    def find_below(self, clip: Clip) -> AudioEntry | None:
-        """The fresh entry from the tiers that may block."""
 
     @abstractmethod
     def sort_by_hand(self, clips: Iterable[Clip]) -> tuple[dict[str, AudioEntry], list[Clip]]:

@@ -63,6 +63,7 @@ class MultiTierAudioCache(StaleVerbs):
         self.makers = Lanes("audiocache-making", executor)
         self._clock = clock
         self._instants = Succession(clock)
+        self.looks: Flights[AudioEntry | None] = Flights()
         self.flights: Flights[AudioEntry] = Flights()
         self.places = Places(self.ladder.rungs)
         self.turns = Turns(Coordinator(self.ladder.rungs, self.recorder, self.executor))

@@ -26,6 +26,7 @@ class CreatingVerbs(TextVerbs):
 
     ladder: Ladder
     recorder: Recorder
+    looks: Flights[AudioEntry | None]
     flights: Flights[AudioEntry]
     turns: Turns
     makers: Lanes
@@ -34,7 +35,7 @@ class CreatingVerbs(TextVerbs):
         self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED
     ) -> AudioEntry:
         """The entry of a clip; on a miss `create()`, in this thread, makes it once."""
-        entry = self.find(clip)
+        entry = self.look(clip)
         while entry is None:
             making = self.making(clip, sharing)
             name = sharing.name_of(clip.source_key)
@@ -54,7 +55,7 @@ class CreatingVerbs(TextVerbs):
         Raises WaitExpired after `timeout` seconds; what was begun is finished and stored.
         """
         until = time.monotonic() + timeout
-        entry = self.find(clip)
+        entry = self.look(clip)
         while entry is None:
             future, joined = self.begin(clip, create, sharing)
             try:
@@ -65,6 +66,24 @@ class CreatingVerbs(TextVerbs):
                 continue
             entry = self.told(clip, made, joined)
         return entry
+
+    def look(self, clip: Clip) -> AudioEntry | None:
+        """As `find`, but of those who miss memory at the same time one alone asks the tiers below:
+        a herd waits for the making, and not in a queue for the database.
+        """
+        if entry := self.at_hand(clip):
+            return entry
+        return self.looked(clip, *self.looks.run(clip.key, partial(self.find_below, clip)))
+
+    def looked(self, clip: Clip, found: AudioEntry | None, joined: bool) -> AudioEntry | None:
+        """What a look-up below is to a caller: another's miss is counted for this one, too, while
+        what another found may have been removed since.
+        """
+        if joined and found is not None:
+            return self.find_below(clip)
+        if joined:
+            self.ladder.note_miss()
+        return found
 
     def begin(
         self, clip: Clip, create: Callable[[], Recording], sharing: Sharing = SHARED

@@ -75,3 +75,14 @@ def outcome(future: Future[T], timeout: float) -> T:
         if future.done():  # the call's own error
             raise
         raise WaitExpired from None
+
+
+async def landed(begin: Callable[[], tuple[Future[T], bool]]) -> tuple[T, bool]:
+    """What comes of a call that is begun or joined: anew where one that was joined is abandoned."""
+    while True:
+        future, joined = begin()
+        try:
+            return await asyncio.wrap_future(future), joined
+        except FlightAbandoned:
+            if not joined:
+                raise

@@ -81,6 +81,11 @@ class Ladder(Storing):
         self.touches.add_all(key for clip in asked if clip.key in found for key in _keys(clip))
         return hits | found
 
+    def note_miss(self) -> None:
+        """Count a look-up below in which every tier that was asked had nothing."""
+        for rung in self.rungs[self._inline :]:
+            rung.count.counts[MISSES] += not rung.is_passed_over
+
     def _doubted(self, clips: Sequence[Clip]) -> dict[str, AudioEntry]:
         """Hear what was removed, then ask again those who answer at once, in place of their
         misses: they may not have been asked.

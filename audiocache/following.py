@@ -1,7 +1,8 @@
 """Until when memory may be trusted, and what is done that it may be trusted again (law 10).
 
 The pulse reads the logs while memory is in use. Who finds that it did not, because it was late or
-the process stood still, reads them himself before memory serves.
+the process stood still, reads them himself before memory serves. Of a stream that Redis may lose
+the pulse takes note also while nobody uses memory.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from audiocache.stats import ERRORS, HITS, MISSES
 BEAT_SECONDS: Final = 0.3
 TRUST_MS: Final = 900
 """From one reading; the pulse may miss a beat."""
+IDLE_SECONDS: Final = 1.0
+"""Between looks at the stream while memory is not in use."""
 WAIT_SECONDS: Final = 0.3
 """For another thread that reads; then no log answers, and memory serves while it is blind."""
 TOLD_SECONDS: Final = 1.0
@@ -61,6 +64,7 @@ class Following:
         self._until = 0
         self._heard_at = clock()
         self._uses = 0
+        self._looked = 0.0
         self._begun = self._ended = 0
         """The latest reading, and the latest that was brought to its end."""
         self.owing = Owing(self.listener, self._reconciler, clock)
@@ -136,18 +140,27 @@ class Following:
     # Beside the way
 
     def beat(self) -> None:
-        """Read the logs while memory is in use, or a tier is to be told something; else whoever
-        uses memory next does.
+        """Read the logs while memory is in use, or a tier is to be told something, or the stream
+        has moved; else whoever uses memory next does.
         """
         if not self.follows:
             return
         counts = [rung.count.counts for rung in self.listener.memories]
         uses = sum(count[HITS] + count[MISSES] for count in counts)
         used, self._uses = uses != self._uses, uses
-        if used or self.owing.anything:
+        if used or self.owing.anything or self._stream_moved():
             self.now()
         else:
             self._trust_until(0)
+
+    def _stream_moved(self) -> bool:
+        """What Redis says now may be lost with it, and what it has lost our ledger may know."""
+        listener, now = self.listener, time.monotonic()
+        if listener.stream_rung is None or now < self._looked + IDLE_SECONDS:
+            return False
+        self._looked = now
+        end = listener.stream_rung.attempt("", lambda _: listener.stream.read(None))
+        return end is not None and (end.cursor != listener.in_stream or self._reconciler.behind)
 
     # On the way
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -198,6 +198,37 @@ def test_a_redis_that_comes_back_empty_empties_no_file_and_tells_what_was_remove
     assert second.until_gone(gone) < SECOND
     assert "persistent" in second("where", kept)
     assert second("get", kept) == "old"
+
+
+@pytest.mark.parametrize("absence", ["idle", "standing still"])
+def test_law_10_what_redis_has_said_and_lost_is_served_by_nobody_who_was_idle(
+    with_redis: Hosts, server: RedisServer, text: str, absence: str
+) -> None:
+    """Nobody uses the cache on any host, but for the removal: not that it may be heard either."""
+    import redis
+
+    first, second = with_redis
+    share(with_redis, text)
+    until(lambda: not first("is_in_use") and not second("is_in_use"))
+    if absence == "standing still":
+        second.stand_still()
+    first("remove", text)
+    with redis.Redis.from_url(server.url) as client:
+        if absence == "idle":
+            until(lambda: first("heard") == second("heard"))
+        client.flushall()
+        if absence == "standing still":
+            until(lambda: bool(client.keys("*")))
+            second.go_on()
+    assert second("get", text) is None
+    assert second("where", text) == first("where", text) == []
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10 * SECOND
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def until_redis_is_asked(host: Host) -> None:

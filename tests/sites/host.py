@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +32,39 @@ if __name__ == "__main__":
 
 from django.core.management import call_command
 
-from audiocache import get_audio_cache
+from audiocache import MultiTierAudioCache, get_audio_cache
+
+
+def get(cache: MultiTierAudioCache, text: str) -> str | None:
+    audio = cache.get(text)
+    return None if audio is None else audio.decode()
+
+
+def where(cache: MultiTierAudioCache, text: str) -> list[str]:
+    return [name for name, entry in cache.ladder.where(cache.clip(text)).items() if entry]
+
+
+def available(cache: MultiTierAudioCache) -> list[str]:
+    return [rung.tier.name for rung in cache.ladder.rungs if rung.circuit.available]
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "migrate": lambda _: call_command("migrate", verbosity=0),
+    "get": get,
+    "where": where,
+    "put": lambda cache, text, sound, *tags: cache.put(text, sound.encode(), tags=tags),
+    "remove": lambda cache, text: cache.remove(text),
+    "remove_tag": lambda cache, tag: cache.ladder.remove_group("tags", tag),
+    "clear": lambda cache: cache.clear(),
+    "available": available,
+    "is_in_use": lambda cache: cache.ladder.following.trusted,
+    "heard": lambda cache: str(cache.ladder.following.listener.in_stream),
+}
 
 
 def answer(verb: str, *words: Any) -> Any:
     cache = get_audio_cache()
-    if verb == "migrate":
-        return call_command("migrate", verbosity=0)
-    if verb == "get":
-        audio = cache.get(words[0])
-        return audio and audio.decode()
-    if verb == "where":
-        return [name for name, entry in cache.ladder.where(cache.clip(words[0])).items() if entry]
-    if verb == "put":
-        return cache.put(words[0], words[1].encode(), tags=words[2:])
-    if verb == "remove":
-        return cache.remove(words[0])
-    if verb == "remove_tag":
-        return cache.ladder.remove_group("tags", words[0])
-    if verb == "available":
-        return [rung.tier.name for rung in cache.ladder.rungs if rung.circuit.available]
-    return getattr(cache, verb)(*words)
+    return VERBS[verb](cache, *words) if verb in VERBS else getattr(cache, verb)(*words)
 
 
 def main() -> None:

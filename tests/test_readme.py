@@ -26,16 +26,16 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 class Site:
     """A new Django project outside the repository, on the unpacked wheel."""
 
-    def __init__(self, folder: Path, wheel: Path) -> None:
+    def __init__(self, folder: Path, unpacked: Path) -> None:
         self.folder = folder / "mysite"
         self.packages = folder / "packages"
-        zipfile.ZipFile(wheel).extractall(self.packages)
+        self.packages.mkdir()
         self.env = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(self.packages)}
-        from_wheel = {path.name for path in self.packages.iterdir()}
-        for package in Path(sysconfig.get_path("purelib")).iterdir():
-            # An editable install has a .dist-info of the wheel's name.
-            if package.name not in from_wheel:
-                (self.packages / package.name).symlink_to(package)
+        installed = Path(sysconfig.get_path("purelib"))
+        # An editable install has a .dist-info of the wheel's name.
+        packages = {path.name: path for of in (installed, unpacked) for path in of.iterdir()}
+        for name, package in packages.items():
+            (self.packages / name).symlink_to(package)
         self.run("-m", "django", "startproject", "mysite", cwd=folder)
         settings = self.folder / "mysite/settings.py"
         apps = re.search(r"INSTALLED_APPS = \[.*?\]", FIRST_SCREEN, re.DOTALL)
@@ -66,7 +66,8 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's packages, once: each process would compile a new copy."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
@@ -75,18 +76,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
     )
     [built] = folder.glob("*.whl")
-    return built
+    zipfile.ZipFile(built).extractall(folder / "packages")
+    return folder / "packages"
 
 
-@pytest.fixture
-def site(tmp_path: Path, wheel: Path) -> Site:
-    return Site(tmp_path, wheel)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, unpacked: Path) -> Site:
+    site = Site(tmp_path_factory.mktemp("site"), unpacked)
+    site.run("manage.py", "migrate")
+    return site
 
 
 def test_the_first_screen_runs_from_the_wheel(site: Site) -> None:
     where = site.run("-c", "import audiocache, tts; print(audiocache.__file__, tts.__file__)")
     assert all(str(site.packages) in path for path in where.stdout.split())
-    site.run("manage.py", "migrate")
     site.run("manage.py", "speak", "Hello", "-o", "hello.wav")
     with wave.open(str(site.folder / "hello.wav")) as sound:
         assert sound.getnframes() > 1000
@@ -98,15 +101,15 @@ def test_the_first_screen_runs_from_the_wheel(site: Site) -> None:
 
 
 def test_a_second_process_answers_from_the_database(site: Site) -> None:
-    site.run("manage.py", "migrate")
-    site.run("manage.py", "speak", "Hello", "-o", "one.wav")
-    second = site.run("manage.py", "speak", "Hello", "-o", "two.wav")
+    site.run("manage.py", "speak", "Good morning", "-o", "one.wav")
+    second = site.run("manage.py", "speak", "Good morning", "-o", "two.wav")
     assert "persistent" in second.stdout + second.stderr
     assert (site.folder / "one.wav").read_bytes() == (site.folder / "two.wav").read_bytes()
     assert (site.folder / "cache/audio_cache.db").exists()
 
 
-def test_without_extras_the_checks_name_what_to_install(site: Site) -> None:
+def test_without_extras_the_checks_name_what_to_install(tmp_path: Path, unpacked: Path) -> None:
+    site = Site(tmp_path, unpacked)
     site.hide("espeakng_loader", "django_redis", "requests", "tenacity", "celery", "rich", "av")
     site.run("manage.py", "migrate", "--skip-checks")
     said = site.run("manage.py", "check", fails=True).stderr

@@ -33,7 +33,8 @@ from tts.exceptions import BudgetSpent, ProviderDown
 from tts.service import TTSService
 from tts.sharing import pack, unpack
 
-LIMIT = 1_000
+LIMIT, PHRASES = 400, 20
+"""Characters a day; and what each of four processes asks for, which together is more."""
 UNCHECKED = "tts_budget_unchecked_calls_total"
 WELCOME = len("Welcome.")
 KINDS = [
@@ -44,7 +45,7 @@ KINDS = [
 
 def phrases(process: int) -> list[str]:
     """Of eight characters each, as the greeting: so many of them are the limit exactly."""
-    return [f"Say {process}{number:03}" for number in range(40)]
+    return [f"Say {process}{number:03}" for number in range(PHRASES)]
 
 
 def characters(heard: list[Heard]) -> int:
@@ -66,7 +67,7 @@ def test_four_processes_stop_at_the_limit_and_hits_go_on(
             made = [text for one in seen for text in one["sounds"]]
             refused = sum(one["errors"].get("BudgetSpent ", 0) for one in seen)
             assert characters(provider.heard) == WELCOME * (1 + len(made)) == LIMIT
-            assert len(made) + refused == 4 * 40
+            assert len(made) + refused == 4 * PHRASES
             again = together(started, speak=made, threads=1)
             assert [(sorted(one["sounds"]), one["errors"]) for one in again] == [
                 (sorted(made), {})

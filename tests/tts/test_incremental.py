@@ -60,9 +60,10 @@ def test_it_is_heard_while_it_comes(source: str, wanted: str) -> None:
     assert sum(map(len, out[:11])) > len(whole) / 4
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_samples_are_the_same_in_whatever_pieces_they_come(size: int) -> None:
-    audio = clip(TEXT, "wav")
+    audio = clip("So." if size == 1 else TEXT, "wav")
     out, whole = made("wav", "wav", audio, size)
     assert whole == audio
     assert b"".join(out) == endless_header(RATE) + audio[44:]

@@ -41,7 +41,7 @@ from tts.limits import CallLimits, warming
 from tts.making import make
 
 SITE = Path(__file__).parents[1] / "sites" / "limited.py"
-PHRASE = "This is phrase number"
+PHRASE = "Phrase"
 KINDS = [
     "redis",
     pytest.param("sqlite", marks=pytest.mark.chaos),

@@ -165,6 +165,7 @@ def test_mp3_and_wav_at_the_same_moment_pay_once(name: str) -> None:
 # What it takes
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("alias", ALIASES)
 def test_masters_are_the_first_to_leave(alias: str) -> None:
     """Twenty rows hold twenty phrases, masters or not."""

@@ -137,7 +137,7 @@ def test_every_caller_of_every_process_gets_the_error(
 
 def test_under_a_load_of_puts_too(four: list[Speaker], provider: Server) -> None:
     for speaker in four:
-        speaker.order(put=1.5)
+        speaker.order(put=1)
     assert [speaker.answer() for speaker in four] == [{}] * len(four)
     took(four, provider, "A phrase under load.", threads=50)
 

@@ -175,6 +175,7 @@ def assert_nothing_is_paid_again(alias: str, scale: Scale, limits: dict[str, Any
     assert accounts.summary().calls == len(team.provider.calls) == len(team.bought)
 
 
+@pytest.mark.untraced
 def test_thirty_days(alias: str) -> None:
     """Must show 5, with limits that a test reaches in seconds."""
     with override_settings(AUDIOCACHE={"PERSISTENT_DATABASE": alias}):

@@ -144,6 +144,7 @@ def queries(client: Client, alias: str, span: str) -> int:
     return len(on_cache) + len(on_site)
 
 
+@pytest.mark.untraced
 def test_queries_are_as_many_however_much_there_is(boss: Client, alias: str) -> None:
     """As many; and that none walks through a table is what `soak` shows, by the clock."""
     get_audio_cache().get("the connection is there")

@@ -33,7 +33,7 @@ from tts.exceptions import BudgetSpent, ProviderDown
 from tts.service import TTSService
 from tts.sharing import pack, unpack
 
-LIMIT, PHRASES = 400, 20
+LIMIT, PHRASES = 1_000, 33
 """Characters a day; and what each of four processes asks for, which together is more."""
 UNCHECKED = "tts_budget_unchecked_calls_total"
 WELCOME = len("Welcome.")

@@ -34,9 +34,7 @@ ALIASES = {"sqlite": "audiocache", "postgresql": "audiocache_pg"}
 def database_mark(*aliases: str) -> pytest.MarkDecorator:
     """The tables of these aliases, committed to and emptied after the test."""
     # Django makes the default's test database before all others.
-    return pytest.mark.django_db(
-        transaction=True, databases=["default", *aliases], available_apps=["audiocache"]
-    )
+    return pytest.mark.django_db(transaction=True, databases=["default", *aliases])
 
 
 ON_SQLITE = database_mark("audiocache")

@@ -42,7 +42,8 @@ SECRET_KEY = "only for tests"
 STATIC_URL = "static/"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES = {
-    "default": sqlite("site"),
+    # The cache's own file has the options that the cache gives it.
+    "default": sqlite("site") | {"OPTIONS": {"init_command": "PRAGMA synchronous=OFF"}},
     "audiocache": sqlite("audiocache"),
     "audiocache_pg": {
         **database_url(os.environ["TEST_POSTGRES_URL"], FOLDER),

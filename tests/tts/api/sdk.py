@@ -7,4 +7,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
+    """None that begins with an underscore: pytest asks every module for such when it collects."""
+    if name.startswith("_"):
+        raise AttributeError(name)
     return getattr(import_module("openai"), name)

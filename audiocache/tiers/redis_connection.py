@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from audiocache.conf import CacheConfig
 from audiocache.exceptions import TierBusy, TierError, TierUnavailable
 from audiocache.gate import Gate
-from audiocache.tiers.redis_address import address_of
+from audiocache.tiers.redis_address import address_of, driver
 from audiocache.tiers.redis_keeping import keeping
 from audiocache.tiers.redis_socket import bounded, deadline
 from audiocache.tiers.redis_trouble import BUSY, DEMOTED, caught, trouble_of
@@ -148,6 +148,8 @@ def _bound(pool: Any, longest: float) -> None:
     for name in ("socket_timeout", "socket_connect_timeout"):
         given[name] = min(given.get(name) or TIMEOUT_SECONDS, longest)
     given["retry"] = Retry(NoBackoff(), 0)
+    if not given.keys() & {"driver_info", "lib_name", "lib_version"}:
+        given |= driver()
     pool.connection_class = bounded(pool.connection_class)
 
 

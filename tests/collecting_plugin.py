@@ -24,6 +24,9 @@ IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 NEEDS = re.compile(r"django_db|ON_(?:SQLITE|POSTGRESQL)|DATABASES|_tier\b|_cache\b|Client\(")
 """What a file says whose tests need a database, which takes two seconds to make."""
 
+ALLOCATIONS = 2_000
+"""From one look of the garbage collector to the next: at Python's 700, a fourteenth of all time."""
+
 
 class FileOfTests(pytest.Item):
     """Stands for all tests of a file among those that xdist hands out."""
@@ -67,6 +70,7 @@ def _nothing_thrown_away() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(ALLOCATIONS)
         gc.enable()
 
 

@@ -21,12 +21,18 @@ def get_audio_cache() -> MultiTierAudioCache:
 def initialize_audio_cache(
     config: CacheConfig | None = None, *, only_missing: bool = False
 ) -> MultiTierAudioCache:
-    """Make a cache of this configuration (None: settings and environment) the process's."""
+    """Make a cache of this configuration (None: settings and environment) the process's.
+
+    The one before is closed: what its callers have begun is finished and stored.
+    """
     with _lock:
-        if _cache is None or not only_missing:
-            replace_audio_cache(MultiTierAudioCache(config or CacheConfig.load()))
-        assert _cache is not None
-        return _cache
+        if _cache is not None and only_missing:
+            return _cache
+        cache = MultiTierAudioCache(config or CacheConfig.load())
+        before = replace_audio_cache(cache)
+    if before is not None:
+        before.close()
+    return cache
 
 
 def replace_audio_cache(cache: MultiTierAudioCache | None) -> MultiTierAudioCache | None:
@@ -34,9 +40,16 @@ def replace_audio_cache(cache: MultiTierAudioCache | None) -> MultiTierAudioCach
     global _cache
     with _lock:
         before, _cache = _cache, cache
+        database.use(_alias_of(cache))
     if cache is not None:
         signals.cache_built.send_robust(type(cache), cache=cache)
     return before
+
+
+def _alias_of(cache: MultiTierAudioCache | None) -> str:
+    """Where it has its tables; empty where it has none."""
+    tiers = () if cache is None else cache.tiers.values()
+    return next((tier.alias for tier in tiers if tier.alias), "")
 
 
 def built_audio_cache() -> MultiTierAudioCache | None:

@@ -69,12 +69,27 @@ _own_files: dict[str, str] = {}
 
 A test run gives an alias another file, so the path in `connections` does not tell.
 """
+_in_use = ""
+"""The alias of the process's cache, whatever configuration that was made with."""
 _lock = RenewedLock()
 
 
-@cache
 def default_alias() -> str:
-    """The alias of the process's configuration. Raises ImproperlyConfigured."""
+    """The alias of the process's cache; before there is one, of its configuration.
+
+    Raises ImproperlyConfigured.
+    """
+    return _in_use or _configured()
+
+
+def use(alias: str) -> None:
+    """The process's cache lies there from now on; empty: it has no database, or is not built."""
+    global _in_use
+    _in_use = alias
+
+
+@cache
+def _configured() -> str:
     return alias_of(CacheConfig.load())
 
 
@@ -89,7 +104,8 @@ def register() -> None:
 
 def forget() -> None:
     """Ask the configuration anew, after a change of settings."""
-    default_alias.cache_clear()
+    use("")
+    _configured.cache_clear()
 
 
 def alias_of(config: CacheConfig) -> str:

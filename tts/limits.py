@@ -60,7 +60,8 @@ class CallLimits:
     def __init__(self, provider: Provider, most: int | None, places: Places) -> None:
         self._provider = provider
         self._most = most
-        self._places = places
+        self.places = places
+        """Where all processes see who calls: those of the cache in use."""
         self._name = provider.account
         self._gate = Gate(most) if most else None
         self._told: int | None = None
@@ -111,7 +112,7 @@ class CallLimits:
     def _ask_all_to_wait(self, error: ProviderError) -> float:
         ms = math.ceil(min(error.retry_after or 0.0, MAX_RETRY_AFTER) * 1000)
         self._not_before = max(self._not_before, time.monotonic() + ms / 1000)
-        self._places.pause(self._name, ms)
+        self.places.pause(self._name, ms)
         return time.monotonic() + ms / 1000  # not before that of the store
 
     def _learn(self, error: ProviderError | None, most: int) -> None:
@@ -121,10 +122,10 @@ class CallLimits:
         """
         if isinstance(error, RateLimited) and error.at_once:
             self._told = None  # what was said before is no longer what holds
-            self._places.lower(self._name, most)
+            self.places.lower(self._name, most)
         elif (said := self._provider.allowed_calls) and self._is_news(said):
             self._told, self._told_at = said, time.monotonic()
-            self._places.narrow(self._name, said, firm=True)
+            self.places.narrow(self._name, said, firm=True)
 
     def _is_news(self, said: int) -> bool:
         """What is said in every answer is passed on now and then, so that it is not forgotten."""
@@ -163,17 +164,17 @@ class CallLimits:
         if not most:
             return None
         if _rank.get() == LIVE:
-            return self._places.take(self._name, most, ms)
-        if self._places.paused(self._live):
+            return self.places.take(self._name, most, ms)
+        if self.places.paused(self._live):
             return None
-        return self._places.take(self._name, warming_at_once(most), ms)
+        return self.places.take(self._name, warming_at_once(most), ms)
 
     def _wait_for_place(self, turn: _Turn, queue: Deadline) -> None:
         """A live request keeps warming away, everywhere; who warms waits in nobody's way."""
         if _rank.get() == LIVE:
             if time.monotonic() >= self._keep_away_at:
                 self._keep_away_at = time.monotonic() + LIVE_MS / 4000
-                self._places.pause(self._live, LIVE_MS)
+                self.places.pause(self._live, LIVE_MS)
             self._wait(POLL_SECONDS, queue)
             return
         turn.leave()
@@ -186,7 +187,7 @@ class CallLimits:
         What ends before `waited_until` has been waited out.
         """
         now = time.monotonic()
-        pause = max(self._places.paused(self._name) / 1000, self._not_before - now)
+        pause = max(self.places.paused(self._name) / 1000, self._not_before - now)
         return pause if now + pause > waited_until else 0.0
 
     def _wait(self, seconds: float, queue: Deadline) -> None:

@@ -67,9 +67,14 @@ class Speaker(ABC):
         """Whether the provider is asked, and what is served when it fails."""
         return Outages(self.config, self.provider)
 
-    @built
+    @property
     def limits(self) -> CallLimits:
         """How many calls the provider gets at once, from all processes."""
+        self._limits.places = self.cache.places  # the process may have another cache by now
+        return self._limits
+
+    @built
+    def _limits(self) -> CallLimits:
         return CallLimits(self.provider, self.config.max_concurrent, self.cache.places)
 
     @built

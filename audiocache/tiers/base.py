@@ -33,6 +33,8 @@ class Tier(ABC):
 
     name: ClassVar[str]
     """memory, persistent or distributed: where it stands in settings and statistics."""
+    alias: str = ""
+    """Of the database whose tables it has."""
     shared: bool = False
     """Other processes see the same entries."""
     keeps_counts: bool = False

@@ -49,6 +49,7 @@ class PersistentTier(Tier):
         clock: Clock = now_ms,
     ) -> None:
         super().__init__()
+        self.alias = alias
         self.max_entries = max_entries
         self.max_bytes = max_bytes
         files = files or ClipFiles(alias)

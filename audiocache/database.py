@@ -84,7 +84,7 @@ def default_alias() -> str:
 
 def use(alias: str) -> None:
     """The process's cache lies there from now on; empty: it has no database, or is not built."""
-    global _in_use
+    global _in_use  # noqa: PLW0603 - one for the process, as the cache is
     _in_use = alias
 
 

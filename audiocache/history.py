@@ -11,10 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import connections
 from django.db.models import F, Sum
 
-from audiocache import database, own_file
+from audiocache import finding
 from audiocache.clock import DAY_MS, HOUR_MS, now_ms
 from audiocache.conf import TIER_NAMES
 from audiocache.models import Count
@@ -103,11 +102,10 @@ def _quantile(calls: Sequence[int], share: float) -> float | None:
 
 def _rows(wanted: Collection[str], span: Span) -> list[tuple[str, int, int]]:
     """Name, step and sum of the hours in the span, and of the days for steps of days."""
-    alias = database.default_alias()
-    own_file.prepare(connections[alias])
     resolutions = ["h"] if span.step < DAY else ["h", "d"]
     begin = span.since // span.step * span.step
-    counts = Count.objects.using(alias).filter(resolution__in=resolutions, name__in=wanted)
+    counts = Count.objects.using(finding.ready())
+    counts = counts.filter(resolution__in=resolutions, name__in=wanted)
     of_span = counts.filter(period__gte=begin, period__lt=span.until)
     # Added up where they lie: a year of hours is some hundred thousand rows.
     steps = of_span.annotate(start=F("period") - F("period") % span.step)

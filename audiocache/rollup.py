@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from django.db import connections, transaction
+from django.db import transaction
 
-from audiocache import database, ledger_rollup, own_file
+from audiocache import finding, ledger_rollup
 from audiocache.clock import DAY_MS, now_ms
 from audiocache.models import Count
 
@@ -23,8 +23,7 @@ def roll_up(now: int | None = None) -> int:
     leave in the same transaction in which their day grows.
     """
     today = (now or now_ms()) // DAY_MS * DAY_MS
-    alias = database.default_alias()
-    own_file.prepare(connections[alias])
+    alias = finding.ready()
     before, forget = today - KEEP_HOURS_DAYS * DAY_MS, today - KEEP_DAYS * DAY_MS
     with transaction.atomic(using=alias):
         folded = _fold(alias, before)

@@ -6,7 +6,7 @@ import logging
 
 from celery import shared_task
 
-from audiocache import rollup, warmers
+from audiocache import housekeeping, warmers
 from audiocache.builder import get_audio_cache
 from audiocache.celery import CLEANUP, ROLLUP, WARM
 
@@ -16,11 +16,8 @@ logger = logging.getLogger(__name__)
 @shared_task(name=CLEANUP, ignore_result=True)
 def cleanup_expired() -> None:
     """Remove entries past their time from every tier."""
-    cache = get_audio_cache()
-    with cache.turns.only_one(CLEANUP) as held:
-        if held:
-            removed = cache.cleanup_expired()
-            logger.info("cleaned up removed=%s", removed)
+    if (removed := housekeeping.clean_up(get_audio_cache())) is not None:
+        logger.info("cleaned up removed=%s", removed)
 
 
 @shared_task(name=WARM, ignore_result=True)
@@ -35,8 +32,5 @@ def warm() -> None:
 @shared_task(name=ROLLUP, ignore_result=True)
 def rollup_statistics() -> None:
     """Fold hourly counters into days, and forget hours and days of long ago."""
-    cache = get_audio_cache()
-    with cache.turns.only_one(ROLLUP) as held:
-        if held:
-            cache.flush()
-            logger.info("rolled up hours=%d", rollup.roll_up())
+    if (hours := housekeeping.roll_up(get_audio_cache())) is not None:
+        logger.info("rolled up hours=%d", hours)

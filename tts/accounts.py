@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from django.db import connections
 from django.db.models import Max, QuerySet, Sum
 
-from audiocache import database, own_file
+from audiocache import finding
+from audiocache.builder import get_audio_cache
 from audiocache.charges import BEGUN
 from audiocache.clock import DAY_MS, HOUR_MS
-from audiocache.conf import PERSISTENT, CacheConfig
+from audiocache.conf import PERSISTENT
 from audiocache.entries import NEVER
 from audiocache.models import Account, CallLatency, Count
 from audiocache.stats import BUCKETS
@@ -102,7 +102,7 @@ class Moment(NamedTuple):
 
 def is_kept() -> bool:
     """Are there accounts? They are kept where the cache has its database."""
-    return PERSISTENT in CacheConfig.load().tier_names
+    return PERSISTENT in get_audio_cache().tiers
 
 
 def lines(since: int = 0, until: int = NEVER) -> list[Line]:
@@ -127,9 +127,7 @@ def rows_of(model: type[Any]) -> QuerySet[Any]:
     if not is_kept():
         none: QuerySet[Any] = model.objects.none()
         return none
-    alias = database.default_alias()
-    own_file.prepare(connections[alias])
-    rows: QuerySet[Any] = model.objects.using(alias)
+    rows: QuerySet[Any] = model.objects.using(finding.ready())
     return rows
 
 

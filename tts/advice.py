@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 
 from django.db.models import Count, Sum
 
+from audiocache.builder import get_audio_cache
 from audiocache.charges import EVICTED, EXPIRED
 from audiocache.clock import DAY_MS, now_ms
-from audiocache.conf import MIB, CacheConfig
+from audiocache.conf import MIB
 from audiocache.entries import NEVER
 from audiocache.models import AudioCacheEntry, Purchase, Total
 from tts import accounts
@@ -55,7 +56,7 @@ def advice(since: int | None = None, until: int = NEVER) -> list[Advice]:
     expired, evicted = again.get(EXPIRED, NOTHING), again.get(EVICTED, NOTHING)
     if not (expired.calls or evicted.calls):
         return []
-    config, need = CacheConfig.load(), _need(begin, until)
+    config, need = get_audio_cache().config, _need(begin, until)
     wanted = (
         ("CACHE_TTL_HOURS", config.ttl_hours, need.hours, expired._replace(cause=EXPIRED)),
         ("CACHE_PERSISTENT_MAX_SIZE", config.persistent_max_size, need.rows, evicted),

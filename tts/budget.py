@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from django.dispatch import Signal
 
+from audiocache.builder import get_audio_cache
 from audiocache.charges import (
     NO_LIMIT,
     UNLIMITED,
@@ -22,7 +23,6 @@ from audiocache.charges import (
     periods,
 )
 from audiocache.clock import now_ms
-from audiocache.conf import CacheConfig
 from audiocache.ledger import Ledger
 from tts.conf import TTSConfig
 from tts.exceptions import BudgetSpent
@@ -142,7 +142,7 @@ def end_of(period: str, at: int) -> datetime:
 def state(config: TTSConfig | None = None) -> list[Used]:
     """Of the process's settings; empty: there is no limit, or no telling."""
     budget = Budget(config or TTSConfig.load())
-    ledger = Ledger.of(CacheConfig.load()) if budget.is_set else None
+    ledger = Ledger.of(get_audio_cache().config) if budget.is_set else None
     spending = ledger.spending(now_ms()) if ledger else None
     return budget.state(spending) if spending else []
 

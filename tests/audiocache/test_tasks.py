@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,3 +83,9 @@ def warm_one() -> int:
     """A warmer."""
     get_audio_cache().put("warmed", b"sound")
     return 1
+
+
+def test_a_cache_without_a_database_makes_none_to_roll_up(tmp_path: Path, settings: Any) -> None:
+    settings.AUDIOCACHE = {"BACKEND": "memory", "PERSISTENT_PATH": str(tmp_path / "cache")}
+    tasks.rollup_statistics.delay()
+    assert not (tmp_path / "cache").exists()

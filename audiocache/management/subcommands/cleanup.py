@@ -5,11 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from audiocache import rollup
+from audiocache import housekeeping
 from audiocache.builder import get_audio_cache
-from audiocache.cache import MultiTierAudioCache
-from audiocache.celery import CLEANUP, ROLLUP
-from audiocache.conf import PERSISTENT
 from audiocache.management.subcommand import Subcommand, add_json
 
 
@@ -28,9 +25,9 @@ class Cleanup(Subcommand):
     def handle(self, **options: Any) -> None:
         """Clean up and tell how many by tier."""
         cache = get_audio_cache()
-        done: dict[str, Any] = {"removed": _clean_up(cache)}
+        done: dict[str, Any] = {"removed": housekeeping.clean_up(cache)}
         if options["rollup"]:
-            done["hours_folded"] = _roll_up(cache)
+            done["hours_folded"] = housekeeping.roll_up(cache)
         if options["json"]:
             self.out.json(done)
         else:
@@ -45,18 +42,3 @@ class Cleanup(Subcommand):
             hours = done["hours_folded"]
             folded = "Another is at work." if hours is None else f"{hours:,} hourly counters."
             self.out.line(f"Folded into days: {folded}")
-
-
-def _clean_up(cache: MultiTierAudioCache) -> dict[str, int] | None:
-    with cache.turns.only_one(CLEANUP) as held:
-        return cache.cleanup_expired() if held else None
-
-
-def _roll_up(cache: MultiTierAudioCache) -> int | None:
-    if PERSISTENT not in cache.tiers:
-        return 0
-    with cache.turns.only_one(ROLLUP) as held:
-        if not held:
-            return None
-        cache.flush()
-        return rollup.roll_up()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 from audiocache import database
 from audiocache.clock import Clock, now_ms
@@ -25,11 +24,8 @@ from audiocache.tiers.sql.log import How, SqlLedger
 from audiocache.tiers.sql.places import SqlPlaces
 from audiocache.tiers.sql.removing import Removing
 from audiocache.tiers.sql.room import Room
+from audiocache.tiers.sql.tidying import Tidying
 from audiocache.tiers.sql.upserting import Upserting
-
-SWEEP_SECONDS: Final = 1.0
-SWEEP_ROWS: Final = 20
-"""Expired rows that a put deletes at most, once in SWEEP_SECONDS: it works without Celery."""
 
 
 class PersistentTier(Tier):
@@ -64,10 +60,10 @@ class PersistentTier(Tier):
         self._room = Room(self._database, self._sql, max_entries, max_bytes, bought)
         self.places = SqlPlaces(self._database, self._sql)
         self.log: SqlLedger = SqlLedger(self._database, self._sql, self._removing)
+        self.tidying = Tidying(self._database, self._sql, self._removing, self.log, clock)
         self._upserting = Upserting(self._database, self._sql, self.log, clock)
         self.clips = SqlClips(self._database, self._sql, files, self.counts)
         self._clock = clock
-        self._sweep_at = 0.0
 
     @classmethod
     def from_config(cls, config: CacheConfig, clock: Clock = now_ms) -> Self:
@@ -141,7 +137,7 @@ class PersistentTier(Tier):
         if refusals and not taken:
             raise refusals[-1]
         if taken:
-            self._sweep_now_and_then()
+            self._expire(self.tidying.after(len(taken)))
         return taken
 
     def _take_in(self, batch: list[AudioEntry], how: How, refusals: list[TierError]) -> set[str]:
@@ -180,14 +176,6 @@ class PersistentTier(Tier):
             return False
         return True
 
-    def _sweep_now_and_then(self) -> None:
-        now = time.monotonic()
-        if now >= self._sweep_at:
-            self._sweep_at = now + SWEEP_SECONDS
-            limits = [self._clock(), SWEEP_ROWS]
-            self._expire(self._database.query(self._sql.delete_kept_until, limits))
-            self.log.trim()
-
     def touched(self, hits: Mapping[str, int], now: int) -> None:
         """Add hits; the last key was used last."""
         self._counting.touch(hits, now)
@@ -207,10 +195,9 @@ class PersistentTier(Tier):
         self._removing.apply([Removal(ALL)])
 
     def cleanup(self) -> int:
-        """Delete all rows past `keep_until`, in portions with pauses; and files without a row."""
+        """Delete all rows past their time, in portions with pauses; and files without a row."""
         self.clips.sweep()
-        portions = self._removing.portions(self._sql.delete_kept_until, [self._clock()])
-        return sum(map(self._expire, portions))
+        return sum(map(self._expire, self.tidying.wholly()))
 
     def _expire(self, rows: Sequence[Any]) -> int:
         self.evicted([key for key, *_ in rows], "expired")

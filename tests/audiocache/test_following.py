@@ -260,7 +260,7 @@ def test_a_log_that_no_longer_reaches_back_empties_memory(new_cache: NewCache) -
 
 @ON_SQLITE
 def test_the_log_is_bounded(new_cache: NewCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audiocache.tiers.sql.log.KEPT", 5)
+    monkeypatch.setattr("audiocache.tiers.sql.log_base.KEPT", 5)
     cache = new_cache("sqlite")
     for number in range(30):
         cache.remove(f"{number}")

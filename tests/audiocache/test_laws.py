@@ -260,7 +260,7 @@ def test_law_8_the_cost_of_a_put_and_of_a_statistic_does_not_grow(
     cache = new_cache("sqlite")
 
     def cost() -> list[str]:
-        cache.tiers["persistent"]._sweep_at = 0.0  # type: ignore[attr-defined]
+        cache.tiers["persistent"].tidying.due = 0.0  # type: ignore[attr-defined]
         with statements("audiocache") as seen:
             cache.put("one more", WAV)
             cache.get_comprehensive_stats()

@@ -75,7 +75,7 @@ class SqlClips:
         self._database = database
         self.files = files
         self._sql = sql
-        self._log = LogStatements(sql.mark)
+        self._log = LogStatements(sql)
         self._home = ""
         self._in_use = bool(files.inline_max)
         self._row = (

@@ -49,7 +49,7 @@ class SqlLeases(LeaseStore):
 
     def sweep(self) -> None:
         """Forget a handful of those that ended long ago; more soon, where there are more."""
-        swept = self._query(self._sweep, [KEPT_MS, SWEEP_ROWS])
+        swept = self._query(self._sweep, [SWEEP_ROWS])
         pause = SWEEP_SECONDS if len(swept) < SWEEP_ROWS else 0
         self._sweep_at = time.monotonic() + pause
 
@@ -96,11 +96,7 @@ class SqlLeases(LeaseStore):
 
     @property
     def _sweep(self) -> str:
-        return (
-            "DELETE FROM audiocache_lease WHERE name IN (SELECT name FROM audiocache_lease"
-            f" WHERE deadline < {self.now} - {self.mark} LIMIT {self.mark}{self.skip_locked})"
-            " RETURNING name"
-        )
+        return delete_ended(self.now, self.mark, self.skip_locked)
 
 
 class TableLeases(SqlLeases):
@@ -116,6 +112,14 @@ class TableLeases(SqlLeases):
 
     def _query(self, sql: str, values: Sequence[Any]) -> list[Any]:
         return self._database.query(sql, values)
+
+
+def delete_ended(now: str, mark: str, skip_locked: str = "") -> str:
+    """Delete what ended so long ago that nobody asks for it; parameter: how many rows."""
+    return (
+        "DELETE FROM audiocache_lease WHERE name IN (SELECT name FROM audiocache_lease"
+        f" WHERE deadline < {now} - {KEPT_MS} LIMIT {mark}{skip_locked}) RETURNING name"
+    )
 
 
 def leases_on(database: OwnConnection) -> LeaseStore | None:

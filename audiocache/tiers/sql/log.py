@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -29,6 +30,8 @@ from audiocache.tiers.sql.removing import Removing
 
 READ: Final = 500
 """Rows read at once."""
+TRIMMED: Final = 20
+"""Rows that are written before old ones are looked for."""
 IDENTITY: Final = "removals.log"
 FOLLOWED: Final = "removals.followed"
 """How far the stream was applied; behind `HEARD` and a ledger's name, how far that one was."""
@@ -52,11 +55,12 @@ class SqlLedger(Ledger):
     def __init__(self, database: OwnConnection, sql: Dialect, removing: Removing) -> None:
         self._database = database
         self._sql = sql
-        self._log = LogStatements(sql.mark)
+        self._log = LogStatements(sql)
         self._removing = removing
         self.name = ""
         self.own = Own()
         self.position = 0
+        self._untrimmed = 0
 
     # Reading
 
@@ -125,7 +129,7 @@ class SqlLedger(Ledger):
             self._removing.apply(removals, free=True)
         values = ([row.at, row.kind, row.value] for row in rows)
         positions = [int(self._database.query(self._log.append, row)[0][0]) for row in values]
-        self._database.run(self._log.trim, [positions[-1] - KEPT])
+        self._database.query(self._log.trim, [len(positions) + TRIMMED])
         return positions
 
     def _written(self, positions: list[int]) -> list[int]:
@@ -135,10 +139,19 @@ class SqlLedger(Ledger):
         self.position = max(self.position, positions[-1])
         return positions
 
-    def trim(self) -> None:
-        """Delete a few old rows: the trigger that writes replacements does not."""
-        if self.position > KEPT:
-            self._database.run(self._log.trim, [self.position - KEPT])
+    def stored(self, entries: int) -> None:
+        """Each may have replaced one: the trigger that writes this down deletes no old row."""
+        self._untrimmed += entries  # what another thread's number covers, the next one makes up for
+        if self._untrimmed >= TRIMMED:
+            due, self._untrimmed = self._untrimmed, 0
+            self.trim(due)
+
+    def trim(self, due: float = math.inf) -> None:
+        """Delete old rows in portions until there are none, or so many have left."""
+        for portion in self._removing.portions(self._log.trim, []):
+            due -= len(portion)
+            if due <= 0:
+                break
 
     # Following
 

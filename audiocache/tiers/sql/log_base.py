@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-TRIMMED: Final = 20
-"""Old rows that an append deletes at most."""
+from audiocache.removals.log import KEPT
+from audiocache.tiers.sql.base import Dialect
 
 
 class LogStatements:
-    """SQL as text; `mark` is the driver's placeholder."""
+    """SQL as text."""
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, sql: Dialect) -> None:
+        mark = sql.mark
         self.append = (
             "INSERT INTO audiocache_removal (id, at, kind, value)"
             f" SELECT COALESCE(MAX(id), 0) + 1, {mark}, {mark}, {mark} FROM audiocache_removal"
@@ -19,8 +18,10 @@ class LogStatements:
         )
         self.trim = (
             "DELETE FROM audiocache_removal WHERE id IN (SELECT id FROM audiocache_removal"
-            f" WHERE id <= {mark} ORDER BY id LIMIT {TRIMMED})"
+            f" WHERE id <= (SELECT MAX(id) - {KEPT} FROM audiocache_removal)"
+            f" ORDER BY id LIMIT {mark}{sql.lock_free_rows}) RETURNING id"
         )
+        """Delete what is too old to be kept; parameter: how many rows."""
         self.read = (
             "SELECT id, at, kind, value FROM audiocache_removal"
             f" WHERE id >= {mark} ORDER BY id LIMIT {mark}"

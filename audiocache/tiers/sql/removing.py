@@ -36,7 +36,7 @@ class Removing:
         self.purchases = Purchases(database, sql, clock)
         """What was paid for of what is deleted."""
         self._sql = sql
-        self._log = LogStatements(sql.mark)
+        self._log = LogStatements(sql)
         self._clock = clock
 
     def drop(self, keys: Iterable[str]) -> None:

@@ -157,7 +157,7 @@ def test_with_a_row_its_file_goes(
 ) -> None:
     tier.put_many([LARGE])
     assert len(files(folder, tier)) == 1
-    tier._sweep_at = 0.0
+    tier.tidying.due = 0.0
     LEAVE[way](tier, clock)
     assert files(folder, tier) == named(tier) == set()
 

@@ -26,10 +26,10 @@ from audiocache.entries import LATEST
 from audiocache.exceptions import CorruptEntry, TierBusy, TierError, TierUnavailable, Unwritable
 from audiocache.models import AudioCacheEntry, Count, Tag, Total
 from audiocache.rows import MAX_LABEL
-from audiocache.tiers import persistent
-from audiocache.tiers.persistent import SWEEP_ROWS, PersistentTier
-from audiocache.tiers.sql import batches, sending
+from audiocache.tiers.persistent import PersistentTier
+from audiocache.tiers.sql import batches, sending, tidying
 from audiocache.tiers.sql.room import EVICT_ROWS
+from audiocache.tiers.sql.tidying import SWEEP_ROWS
 from tests.audiocache.conftest import ALIASES, ON_POSTGRESQL, ON_SQLITE, NewTier
 from tests.factories import HOUR, NOW, FakeClock, entry, row
 
@@ -208,14 +208,14 @@ def test_a_put_sweeps_a_handful_of_expired_rows_once_in_a_while(
 ) -> None:
     sql_tier.put_many([entry(str(number), ttl=10) for number in range(SWEEP_ROWS + 5)])
     clock.now += 10
-    sql_tier._sweep_at = 0.0
+    sql_tier.tidying.due = 0.0
     sql_tier.put_many([entry("a")])
     assert rows(sql_tier).count() == 6
     sql_tier.put_many([entry("b")])
     assert rows(sql_tier).count() == 7
     assert sql_tier.counts["expired"] == SWEEP_ROWS
-    monkeypatch.setattr(persistent, "SWEEP_SECONDS", 0.0)
-    sql_tier._sweep_at = 0.0
+    monkeypatch.setattr(tidying, "SWEEP_SECONDS", 0.0)
+    sql_tier.tidying.due = 0.0
     sql_tier.put_many([entry("c")])
     assert rows(sql_tier).count() == 3
 

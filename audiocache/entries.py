@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
 from audiocache.content_types import sniff
-from audiocache.fields import LARGEST, as_amount, as_audio, as_content_type, as_tags
+from audiocache.fields import LARGEST, as_amount, as_audio, as_content_type, as_tags, as_text
 from audiocache.textless import without_texts
 
 NEVER: Final = LARGEST
@@ -138,11 +138,6 @@ class AudioEntry(NamedTuple):
         """Fresh until then; None: for ever."""
         return None if self.expires == NEVER else _instant(self.expires)
 
-    @property
-    def stale_until(self) -> datetime | None:
-        """Kept until then, to be served when the origin fails; None: for ever."""
-        return None if self.keep_until == NEVER else _instant(self.keep_until)
-
     def found_in(self, tier: str) -> AudioEntry:
         """The same, as a tier gives it: made three times as fast as by `_replace`."""
         if self.tier == tier:
@@ -166,25 +161,26 @@ def _instant(ms: int) -> datetime:
 
 
 def entry_of(clip: Clip, recording: Recording, life: Life, *, store_text: bool) -> AudioEntry:
-    """What the tiers are to hold of this clip and its recording."""
+    """What the tiers are to hold of this clip and its recording. Raises TypeError, ValueError."""
+    audio = as_audio(recording.audio)
     return AudioEntry(
         key=clip.key,
         namespace=clip.namespace,
         text_digest=clip.text_digest,
         text=clip.text if store_text else None,
         variant=clip.stored_variant(store_text=store_text),
-        content_type=as_content_type(recording.content_type) or sniff(recording.audio),
+        content_type=as_content_type(recording.content_type) or sniff(audio),
         created=life.created,
         expires=life.expires,
         keep_until=life.keep_until,
         source_key=clip.source_key,
-        transcoded_from=recording.transcoded_from,
+        transcoded_from=as_text("transcoded_from", recording.transcoded_from),
         duration_ms=as_amount("duration_ms", recording.duration_ms),
         cost=as_amount("cost", recording.cost),
         billed_units=as_amount("billed_units", recording.billed_units),
-        timings=recording.timings,
+        timings=as_text("timings", recording.timings),
         tags=as_tags(recording.tags),
-        audio=as_audio(recording.audio),
+        audio=audio,
     )
 
 

@@ -39,6 +39,13 @@ def as_amount(name: str, amount: object) -> int | None:
     return amount
 
 
+def as_text(name: str, value: object) -> str:
+    """A text. Raises TypeError that names the field."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be str, not {type(value).__name__}")
+    return value
+
+
 def as_tags(tags: object) -> tuple[str, ...]:
     """Distinct tags in order. Raises TypeError or ValueError that names the field."""
     if isinstance(tags, str) or not isinstance(tags, list | tuple | set | frozenset):

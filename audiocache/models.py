@@ -12,7 +12,6 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audiocache.cache_model import CacheManager, CacheModel
-from audiocache.clock import now_ms
 from audiocache.entries import NEVER
 from audiocache.ledger_models import Account, CallLatency, Charge, Purchase, Spent
 from audiocache.rows import SCHEMA_VERSION
@@ -37,10 +36,6 @@ __all__ = [
 
 class EntryQuerySet(models.QuerySet["AudioCacheEntry"]):
     """Named questions to the entries."""
-
-    def fresh(self) -> EntryQuerySet:
-        """Not yet expired."""
-        return self.filter(expires__gt=now_ms())
 
     def without_audio(self) -> EntryQuerySet:
         """Everything but the sound and its timings: for lists."""

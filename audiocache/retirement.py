@@ -5,19 +5,17 @@ This package knows no models, only their labels; `tts` registers TTS_RETIRED_MOD
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import date
 
 from django.utils.module_loading import import_string
-
-Dates = Callable[[], Mapping[tuple[str, str], date]]
-"""The day from which it is gone, by provider and model. Raises nothing."""
 
 _sources: dict[str, str] = {}
 
 
 def register(name: str, dotted_path: str) -> None:
-    """Have the function at `dotted_path` asked; imported when it is."""
+    """Have the function at `dotted_path` asked for the day from which each is gone, by provider
+    and model; imported when it is. It raises nothing.
+    """
     _sources[name] = dotted_path
 
 

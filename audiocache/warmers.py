@@ -5,18 +5,16 @@ This package stores audio and makes none; `tts` registers the warming of its phr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.utils.module_loading import import_string
-
-Warmer = Callable[[], int]
-"""Makes what is missing of its kept phrases; how many clips it stored."""
 
 _warmers: dict[str, str] = {}
 
 
 def register(name: str, dotted_path: str) -> None:
-    """Have the function at `dotted_path` called by the warming task; imported when it runs."""
+    """Have the function at `dotted_path` called by the warming task; imported when it runs.
+
+    It makes what is missing of its kept phrases, and says how many clips it stored.
+    """
     _warmers[name] = dotted_path
 
 

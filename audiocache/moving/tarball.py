@@ -16,6 +16,8 @@ END: Final = bytes(2 * BLOCK)
 MAGIC: Final = slice(257, 262)
 LARGEST: Final = 8 * 2**30 - 1
 """Bytes that the size of a member can say."""
+LATEST: Final = 8**11 - 1
+"""And seconds that its time can: in the year 2242. The manifest has a clip's own."""
 
 
 class TarError(AudioCacheError, ValueError):
@@ -39,7 +41,7 @@ class Member(NamedTuple):
 def header(name: str, size: int, seconds: int) -> bytes:
     """The block before a member; `seconds`: its time, for who unpacks it. Raises ValueError."""
     info = tarfile.TarInfo(name)
-    info.size, info.mtime, info.mode = size, seconds, 0o600
+    info.size, info.mtime, info.mode = size, min(seconds, LATEST), 0o600
     return info.tobuf(tarfile.USTAR_FORMAT)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from audiocache import FOREVER, content_types
 from audiocache.entries import (
     NEVER,
+    AudioEntry,
     Forever,
     Life,
     Recording,
@@ -83,15 +84,13 @@ def test_every_ttl_makes_instants_that_can_be_told(ttl_seconds: float) -> None:
     told = entry("a", expires=made.expires, keep_until=made.keep_until)
     assert NOW < made.expires <= made.keep_until <= NEVER
     assert told.expires_at is None or told.expires_at > told.created_at
-    assert told.stale_until is None or told.stale_until > told.created_at
 
 
 def test_instants_are_told_in_utc() -> None:
     made = entry("a", created=0, ttl=1500, stale=500)
     assert made.created_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert made.expires_at == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
-    assert made.stale_until == datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
-    assert (entry("a", ttl=0).expires_at, entry("a", ttl=0).stale_until) == (None, None)
+    assert entry("a", ttl=0).expires_at is None
 
 
 def test_an_entry_tells_its_labels_and_its_size() -> None:
@@ -188,3 +187,23 @@ def test_the_kind_of_sound_is_told_from_its_first_bytes(
 
 def test_parameters_of_a_content_type_do_not_change_the_extension() -> None:
     assert content_types.extension(" Audio/OGG; codecs=opus") == "ogg"
+
+
+def entry_with(**fields: Any) -> AudioEntry:
+    recording = Recording(**{"audio": b"RIFF    WAVE", **fields})
+    return entry_of(clip_of("Hello", {}), recording, Life(1, 2, 3), store_text=True)
+
+
+@pytest.mark.parametrize("given", [bytearray(b"RIFF    WAVE"), memoryview(b"RIFF    WAVE")])
+def test_a_recording_of_bytes_like_audio_is_told_by_its_bytes(given: Any) -> None:
+    made = entry_with(audio=given)
+    assert (type(made.audio), made.content_type) == (bytes, "audio/wav")
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [("audio", "text"), ("audio", None), ("timings", None), ("transcoded_from", b"key")],
+)
+def test_what_does_not_belong_in_a_recording_is_named(field: str, given: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{field} must be "):
+        entry_with(**{field: given})

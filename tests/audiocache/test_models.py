@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connections
 
-from audiocache.clock import now_ms
-from audiocache.entries import NEVER
 from audiocache.models import (
     AudioCacheEntry,
     Count,
@@ -54,12 +52,6 @@ def test_rows_are_written_and_read_on_the_caches_own_alias() -> None:
 
 def test_another_alias_may_be_named() -> None:
     assert AudioCacheEntry.objects.using("audiocache_pg").db == "audiocache_pg"
-
-
-def test_fresh_are_those_that_have_not_expired() -> None:
-    row("ends now", expires=now_ms())
-    fresh = [row("ends later", expires=now_ms() + 60_000), row("never ends", expires=NEVER)]
-    assert set(EntryQuerySet(AudioCacheEntry, using="audiocache").fresh()) == set(fresh)
 
 
 def test_a_list_reads_no_sound() -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from audiocache.entries import NEVER, AudioEntry
+from audiocache.entries import LATEST, NEVER, AudioEntry
 from audiocache.models import AudioCacheEntry, Tag
 from audiocache.moving import Choice
 from audiocache.tiers.clip_files import ClipFiles
 from audiocache.tiers.persistent import PersistentTier
 from tests.audiocache.conftest import ALIASES, ON_SQLITE, NewTier
 from tests.audiocache.moving.archives import files_in, lines_in, read, write
-from tests.factories import HOUR, NOW, entry
+from tests.factories import HOUR, NOW, FakeClock, entry
 
 SPOKEN = {"provider": "tone", "model": "m", "voice": "nova", "language": "de"}
 LATER = NOW + HOUR // 2
@@ -288,3 +288,19 @@ def test_memory_stays_flat_with_ten_thousand(
     """Must show 6 of issue 7."""
     number = 2_000 if os.environ.get("SOAK") == "short" else 10_000
     moved_in_flat_memory(new_tier(sql_kind, max_bytes=0), tmp_path / "a.tar", number, 48 * 1024)
+
+
+@ON_SQLITE
+def test_what_a_clock_of_later_centuries_stored_is_exported_with_the_others(
+    new_tier: NewTier, tmp_path: Path, clock: FakeClock
+) -> None:
+    tier = new_tier("sqlite")
+    tier.put_many([entry("Hello"), entry("Later", created=LATEST, ttl=0)])
+    assert write(tier, tmp_path / "clips.tar").exported == 2
+    before = facts(tier)
+    tier.clear()
+    report = read(tier, tmp_path / "clips.tar")
+    assert (report.imported, report.refused) == (1, 1)  # by this clock it is not stored yet
+    clock.now = LATEST
+    assert read(tier, tmp_path / "clips.tar", now=LATEST).imported == 1
+    assert facts(tier) == before

@@ -1,4 +1,7 @@
-"""Filters of the list. Their choices are fixed, or led to by an index: no look at every row."""
+"""Filters of the list. Their choices are fixed, or led to by an index: no look at every row.
+
+Nor do they look at every row for what is chosen: see `admin.looking`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.lookups import GreaterThan
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audiocache import retirement
+from audiocache.admin.looking import first, newest
 from audiocache.clock import DAY_MS, now_ms
 from audiocache.conf import KIB, MIB
 from audiocache.content_types import EXTENSIONS
@@ -61,8 +66,13 @@ class FixedFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature
         """The rows of the choice; all when none is made, or one that does not exist."""
         value = self.value()
-        known = value is not None and value in dict(self.choices_)
-        return queryset.filter(self.question(str(value))) if known else queryset
+        if value is None or value not in dict(self.choices_):
+            return queryset
+        return queryset.filter(self.among(value), self.question(value))
+
+    def among(self, value: str) -> Q:  # noqa: ARG002 - of those that do not care
+        """The rows that are looked at."""
+        return newest()
 
     if TYPE_CHECKING:
 
@@ -86,10 +96,21 @@ class StateFilter(FixedFilter):
         """By the two instants of an entry."""
         now = now_ms()
         return {
-            "fresh": Q(expires__gt=now),
+            # Without its index, which leads through all that are older first.
+            "fresh": Q(GreaterThan(F("expires") + 0, now)),
             "soon": Q(expires__gt=now, expires__lte=now + DAY_MS),
             "stale": Q(expires__lte=now, keep_until__gt=now),
             "expired": Q(keep_until__lte=now),
+        }[value]
+
+    def among(self, value: str) -> Q:
+        """Those whose instant comes next, or came first."""
+        now = now_ms()
+        return {
+            "fresh": newest(),
+            "soon": first("expires", Q(expires__gt=now)),
+            "stale": first("keep_until", Q(keep_until__gt=now)),
+            "expired": first("keep_until", Q(keep_until__lte=now)),
         }[value]
 
 
@@ -103,6 +124,10 @@ class PinnedFilter(FixedFilter):
     def question(self, value: str) -> Q:
         """By the mark."""
         return Q(pinned=value == "yes")
+
+    def among(self, value: str) -> Q:
+        """Those that are have an index in the order of the list."""
+        return Q() if value == "yes" else newest()
 
 
 class ContentTypeFilter(FixedFilter):
@@ -157,9 +182,11 @@ class VoiceFilter(admin.SimpleListFilter):
         return list(choices.items()) if len(choices) > 2 else []
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature
-        """Equality on the first columns of an index."""
-        names = _names(self.value())
-        return queryset.filter(**dict(zip(Kind._fields, names, strict=False)))
+        """Equality on the first columns of an index; on all of them, it has the list's order."""
+        names = dict(zip(Kind._fields, _names(self.value()), strict=False))
+        if len(names) in {0, len(Kind._fields)}:
+            return queryset.filter(**names)
+        return queryset.filter(first("voice", Q(**names)), **names)
 
 
 def _names(value: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.core.paginator import Paginator
 
+from audiocache.admin.looking import LOOKED
 from audiocache.finding import totals
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class EntryPaginator(EntryPages):
     def deepest(self) -> int:
         """For the page's sentence about it."""
         return DEEPEST
+
+    @property
+    def looked(self) -> int:
+        """Entries that a filter looks at, where there are more; else 0."""
+        return LOOKED if totals()[0] > LOOKED else 0
 
     @cached_property
     def _filtered(self) -> bool:

@@ -171,7 +171,7 @@ class Ledger:
         if self._circuit.allows():
             if not self.pay(pulse.allowance()):
                 return 0.0  # the others' turn first
-            self._book.release()
+            self._book.pause()
         return None
 
     def _trim(self) -> None:

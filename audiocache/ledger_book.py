@@ -39,7 +39,7 @@ class Book:
 
         self._database = OwnConnection(alias)
         self._mark = dialect_for(self._database.wrapper.vendor).mark
-        self.release = self._database.release
+        self.pause = self._database.pause
 
     @property
     def outlived_its_tests(self) -> bool:

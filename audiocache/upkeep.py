@@ -61,11 +61,15 @@ class Upkeep:
             pulse.once(self._ladder.release)
 
     def beat(self) -> float | None:
-        """Flush, and hold no connection until the next time: test runs drop databases."""
+        """Flush, and hold no connection until the next time, unless there is always one."""
         self._flights.leave_dead()
+        before = self._flushed
         if not self.flush(pulse.allowance()):
             return 0.0  # the others' turn first
-        self._ladder.release()
+        if self._flushed is not before or self._ladder.following.trusted:
+            self._ladder.pause()  # in use: a server would be connected to for ever
+        else:
+            self._ladder.release()
         return None
 
     def probe(self) -> None:

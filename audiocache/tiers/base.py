@@ -149,6 +149,10 @@ class Tier(ABC):
     def rest(self) -> None:  # noqa: B027 - a tier may hold nothing by thread
         """Close this thread's connection where somebody may wait for that."""
 
+    def pause(self) -> None:
+        """It is used again in a few seconds: close what is opened again at no cost."""
+        self.release()
+
     def close(self) -> None:
         """Close this thread's connection and those that nobody uses at the moment."""
         self.release()

@@ -228,6 +228,10 @@ class PersistentTier(Tier):
         if self._database.is_test:
             self.release()
 
+    def pause(self) -> None:
+        """A file is opened in a millisecond, and may have been deleted."""
+        self._database.pause()
+
     def release(self) -> None:
         """Close this thread's connection."""
         self._database.release()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from audiocache import care, touches, upkeep
 from audiocache.exceptions import TierUnavailable
@@ -16,7 +17,8 @@ from audiocache.models import AudioCacheEntry
 from audiocache.pulse import pulse
 from audiocache.stats import is_latency
 from audiocache.tiers.memory import MemoryTier
-from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
+from audiocache.tiers.sql.connection import OwnConnection
+from tests.audiocache.conftest import ALIASES, DATABASES, ON_SQLITE, NewCache, NewTier
 from tests.factories import NOW, FakeClock
 
 
@@ -265,3 +267,27 @@ def test_the_pulse_writes_what_was_counted(
             break
         pulse._wake.wait(0.01)
     assert (found.hits, found.used) == (1, NOW + 5)
+
+
+def test_while_it_is_used_the_pulse_stays_connected_to_a_server(
+    new_cache: NewCache, sql_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time it flushes; a file is closed, and a server's connection once nothing happens."""
+    monkeypatch.setattr(OwnConnection, "is_test", False)  # that of a site's
+    cache = new_cache(sql_kind)
+    connection = connections[ALIASES[sql_kind]]
+    cache.put("a", b"1")
+    cache._upkeep.beat()
+    assert (connection.connection is not None) == (sql_kind == "postgresql")
+    cache.ladder.following.beat()
+    cache.ladder.following.beat()
+    cache._upkeep.beat()
+    assert connection.connection is None
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_a_test_runs_database_is_let_go_of_at_once(new_cache: NewCache, kind: str) -> None:
+    cache = new_cache(kind)
+    cache.put("a", b"1")
+    cache._upkeep.beat()
+    assert connections[ALIASES[kind]].connection is None

@@ -101,6 +101,11 @@ class OwnConnection:
         if not self.wrapper.in_atomic_block:  # it is a test's, which wants it back
             inherited.close(self.wrapper)
 
+    def pause(self) -> None:
+        """Keep a server's connection for who uses it every few seconds, but for a test run's."""
+        if self.is_test or self.wrapper.vendor == "sqlite":
+            self.release()
+
     @contextmanager
     def _trouble(self, *, reading: bool = False) -> Iterator[BaseDatabaseWrapper]:
         connection = self._known()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -29,6 +30,10 @@ HOPELESS: Final = (
     SpeechNotConfigured, NotCached, QuotaSpent, WrongKey, BreakerOpen, BudgetSpent,
 )  # fmt: skip
 """After one of these every further phrase would fail too."""
+MOMENT: Final = 10.0
+"""Seconds: a breaker that lets somebody through by then is waited for."""
+PATIENCE: Final = 60.0
+"""Seconds of waiting for one phrase."""
 
 STALE: Final = "Stale"
 """Counted where an older clip was all there was: the provider failed."""
@@ -91,6 +96,21 @@ Outcome = str | TTSError
 
 
 def _made(speaker: TTSService, namespace: str, request: SpeechRequest) -> Outcome:
+    until = time.monotonic() + PATIENCE
+    outcome = _made_now(speaker, namespace, request)
+    while (pause := _moment(outcome)) and time.monotonic() + pause < until:
+        time.sleep(pause)
+        outcome = _made_now(speaker, namespace, request)
+    return outcome
+
+
+def _moment(outcome: Outcome) -> float:
+    """Seconds until the provider is asked again; 0.0: that is not soon, or another matter."""
+    seconds = outcome.retry_after or 0.0 if isinstance(outcome, BreakerOpen) else 0.0
+    return seconds if seconds <= MOMENT else 0.0
+
+
+def _made_now(speaker: TTSService, namespace: str, request: SpeechRequest) -> Outcome:
     try:
         complete = speaker.complete(request)
         if speaker.cache.holds(complete.clip(namespace)):

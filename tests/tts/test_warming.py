@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.entries import Recording
 from tests.tts.doubles import LocalStub, StubProvider
+from tts.breaker import breaker_of
 from tts.conf import TTSConfig
-from tts.exceptions import ProviderDown, QuotaSpent
+from tts.exceptions import ProviderDown, QuotaSpent, RateLimited
 from tts.models import WarmPhrase
 from tts.service import TTSService
 from tts.speech import SpeechRequest
@@ -103,3 +105,22 @@ def test_while_phrases_of_the_admin_are_spoken_no_query_is_open(
         assert [next(phrases).text for _ in range(3)] == [f"Phrase {n}." for n in range(3)]
         assert len(queries) == 2, "each is read to its end before a phrase is spoken"
         assert [one.text for one in phrases] == ["Phrase 3.", "Phrase 4."]
+
+
+@pytest.mark.parametrize(("left", "stored"), [(0.1, 4), (30.0, 0)])
+def test_a_breaker_that_opens_in_a_moment_does_not_end_it(
+    service: TTSService, provider: StubProvider, left: float, stored: int
+) -> None:
+    breaker, ahead = breaker_of(provider), 0.0
+    breaker.clock = lambda: time.monotonic() + ahead
+    while breaker.refusal() is None:
+        ahead += 1
+        with pytest.raises(RateLimited):
+            breaker.guarded(lambda: refuse(retry_after=left))
+    ahead += max(0.0, 2 - left)  # it is open for two seconds at least
+    result = warm(REQUESTS, service=service)
+    assert (result.stored, result.stopped_by) == (stored, "" if stored else "BreakerOpen")
+
+
+def refuse(retry_after: float) -> None:
+    raise RateLimited("slow down", retry_after=retry_after)

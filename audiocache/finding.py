@@ -9,7 +9,7 @@ import re
 from typing import Final, NamedTuple, cast
 
 from django.db import connections
-from django.db.models import Count, Q, Sum
+from django.db.models import BigIntegerField, Count, Q, Sum, Value
 
 from audiocache import database, own_file
 from audiocache.keys import normalize_text, text_digest
@@ -74,6 +74,11 @@ def entries() -> EntryQuerySet:
     """All rows, without their sound."""
     ready()
     return cast("EntryQuerySet", AudioCacheEntry.objects.get_queryset()).without_audio()
+
+
+def in_ms(value: int) -> Value:
+    """Where the server puts values in, a bare number is one of four bytes, and is cut to them."""
+    return Value(value, output_field=BigIntegerField())
 
 
 def is_key_prefix(word: str) -> bool:

@@ -7,10 +7,10 @@ and are given the entry anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from django.db.models import BigIntegerField, F, Value
+from django.db.models import F
 from django.db.models.functions import Greatest
 
 from audiocache.builder import get_audio_cache
@@ -18,9 +18,10 @@ from audiocache.cache import MultiTierAudioCache
 from audiocache.clock import now_ms
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import NEVER, life_from
-from audiocache.finding import entries
+from audiocache.finding import entries, in_ms
 from audiocache.models import EntryQuerySet
 from audiocache.rows import SCHEMA_VERSION
+from audiocache.tiers.sql.batches import batches
 
 BATCH: Final = 50
 """Clips that are held in memory at once on their way to the tiers below."""
@@ -50,15 +51,10 @@ def _extend(chosen: EntryQuerySet, config: CacheConfig) -> int:
     ttl, stale = config.spans_ms
     if not ttl:
         return chosen.filter(expires__lt=NEVER).update(expires=NEVER, keep_until=NEVER, **LATER)
-    expires = Greatest(F("expires"), _ms(now_ms())) + _ms(ttl)
+    expires = Greatest(F("expires"), in_ms(now_ms())) + in_ms(ttl)
     # Beyond that the sum would not fit a column.
     finite = chosen.filter(expires__lt=NEVER - ttl - stale)
-    return finite.update(expires=expires, keep_until=expires + _ms(stale), **LATER)
-
-
-def _ms(value: int) -> Value:
-    """Where the server puts values in, a bare number is one of four bytes, and is cut to them."""
-    return Value(value, output_field=BigIntegerField())
+    return finite.update(expires=expires, keep_until=expires + in_ms(stale), **LATER)
 
 
 def _pin(chosen: EntryQuerySet, _: CacheConfig) -> int:
@@ -77,7 +73,7 @@ def _unpin(chosen: EntryQuerySet, config: CacheConfig) -> int:
 def _change(keys: Sequence[str], change: Change) -> int:
     cache = get_audio_cache()
     changed = 0
-    for batch in _batches(keys):
+    for batch in batches(keys, BATCH):
         # A row of a later release is left alone (law 14).
         chosen = entries().filter(key__in=batch, schema_version__lte=SCHEMA_VERSION)
         changed += change(chosen, cache.config)
@@ -98,8 +94,3 @@ def spread(cache: MultiTierAudioCache, keys: Sequence[str]) -> None:
         held = rungs[depth].attempt("get", lambda tier: tier.get_many(keys)) or {}
         for rung in below:
             cache.ladder.give(rung, list(held.values()), mark)
-
-
-def _batches(keys: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), BATCH):
-        yield list(keys[start : start + BATCH])

@@ -21,7 +21,7 @@ from audiocache.admin.looking import first, newest
 from audiocache.clock import DAY_MS, now_ms
 from audiocache.conf import KIB, MIB
 from audiocache.content_types import EXTENSIONS
-from audiocache.finding import Kind, kinds
+from audiocache.finding import Kind, in_ms, kinds
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -97,7 +97,7 @@ class StateFilter(FixedFilter):
         now = now_ms()
         return {
             # Without its index, which leads through all that are older first.
-            "fresh": Q(GreaterThan(F("expires") + 0, now)),
+            "fresh": Q(GreaterThan(F("expires") + in_ms(0), in_ms(now))),
             "soon": Q(expires__gt=now, expires__lte=now + DAY_MS),
             "stale": Q(expires__lte=now, keep_until__gt=now),
             "expired": Q(keep_until__lte=now),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from django.db.models import Q
 
@@ -16,9 +15,7 @@ from audiocache.erasing.scopes import scopes_of
 from audiocache.finding import entries, ready
 from audiocache.models import RefusedClip, Tag
 from audiocache.removals import KEY, TAGS, TEXT, Removal
-
-BATCH = 100
-"""Digests in one statement."""
+from audiocache.tiers.sql.batches import batches
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +46,6 @@ def of_tag(tag: str) -> Subject:
 
 def of_text(clip: Clip, *, every: bool) -> Subject:
     """A clip and its renditions, or `every` variant of its text in its namespace."""
-    keys = [key for key in (clip.key, clip.legacy_key) if key]
     groups = (
         [Removal(TEXT, digest, clip.namespace) for digest in clip.digests]
         if every
@@ -57,7 +53,7 @@ def of_text(clip: Clip, *, every: bool) -> Subject:
     )
     one, all_ = Q(source_key=clip.source_key), Q(text_digest__in=clip.digests)
     return Subject(
-        removals=[*(Removal(KEY, key) for key in keys), *groups],
+        removals=[*(Removal(KEY, key) for key in clip.keys), *groups],
         rows=all_ & Q(namespace=clip.namespace) if every else one | Q(key=clip.legacy_key),
         refused=all_ & Q(namespace=clip.namespace) if every else one,
         discard=lambda cache: cache.discard(clip, all_variants=every),
@@ -108,7 +104,7 @@ def refused_of(subject: Subject) -> list[Q]:
     return [
         Q(namespace=namespace, text_digest__in=batch)
         for namespace, digests in by_namespace.items()
-        for batch in _batches(digests)
+        for batch in batches(digests)
     ]
 
 
@@ -116,9 +112,3 @@ def forget_refused(where: Iterable[Q]) -> int:
     """Delete refused answers with their bytes; how many."""
     alias = ready()
     return sum(RefusedClip.objects.using(alias).filter(one).delete()[0] for one in where)
-
-
-def _batches(items: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(items)
-    while batch := list(islice(rest, BATCH)):
-        yield batch

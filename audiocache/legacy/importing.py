@@ -7,17 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Final
 
 from django.db import transaction
 
 from audiocache.clock import Clock, now_ms
-from audiocache.conf import MIB
 from audiocache.legacy.source import START, Cursor, LegacyFile, Row
 from audiocache.legacy.target import Limits, Naming, Target
+from audiocache.tiers.sql.batches import portions
 
-BATCH_ROWS: Final = 100
-BATCH_BYTES: Final = 8 * MIB
 """Of audio held in memory at once; one larger clip is a batch of its own."""
 
 
@@ -85,7 +82,7 @@ def bring(
 ) -> ImportReport:
     """The rows behind `begin`; `mark` is told how far it came, within each transaction."""
     report = ImportReport(total=len(source))
-    for batch in _batches(_well_formed(source.rows(begin), report)):
+    for batch in portions(_well_formed(source.rows(begin), report), lambda row: row.size):
         # One transaction with the mark: killed at any point, no row is lost or counted twice.
         with transaction.atomic(using=target.alias):
             _bring_batch(source, target, batch, report)
@@ -118,17 +115,3 @@ def _well_formed(rows: Iterable[Row | int], report: ImportReport) -> Iterator[Ro
         else:
             report.corrupt += 1
             report.corrupt_rows.append(row)
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """At most BATCH_ROWS and BATCH_BYTES in each, or one row."""
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        if batch and (len(batch) >= BATCH_ROWS or size + row.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += row.size
-    if batch:
-        yield batch

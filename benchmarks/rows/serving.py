@@ -161,7 +161,7 @@ def _cull(stage: Stage, stack: ExitStack, number: int) -> Culled:
         tier = open_tier(stage.config(persistent_max_size=0, persistent_max_mb=0))
         stack.callback(tier.close)
         entries = [entry._replace(expires=1, keep_until=1) for entry in clips.entries.values()]
-        tier._sweep_at = float("inf")  # noqa: SLF001 - the puts are not to sweep what is culled
+        tier.tidying.due = float("inf")  # the puts are not to sweep what is culled
         tier.put_many(entries)
         tier.put_many(list(living.entries.values()))
         return tier

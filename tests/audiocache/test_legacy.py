@@ -27,10 +27,11 @@ from xxhash import xxh3_64_intdigest
 from audiocache import CacheConfig, MultiTierAudioCache, database, legacy, own_file
 from audiocache.entries import NEVER
 from audiocache.keys import canonical_variant, clip_key
-from audiocache.legacy import ImportReport, LegacyFileError, importing
+from audiocache.legacy import ImportReport, LegacyFileError
 from audiocache.legacy.source import START, LegacyFile
 from audiocache.models import AudioCacheEntry, State, Total
 from audiocache.pulse import pulse
+from audiocache.tiers.sql import batches
 
 in_tables = pytest.mark.django_db(databases=["default", "audiocache", "audiocache_pg"])
 
@@ -183,7 +184,7 @@ def test_ten_thousand_rows_come_over_with_keys_expiry_and_counts(
 
     assert counts(report) == (MANY * 9 // 10, 0, MANY // 10, 0, 0)
     assert report.total == report.seen == MANY == steps[-1]
-    assert len(steps) >= MANY / importing.BATCH_ROWS
+    assert len(steps) >= MANY / batches.BATCH
     found = {entry.key: entry for entry in entries(alias).all()}
     assert len(found) == report.imported
     for row in rows:
@@ -333,7 +334,7 @@ def test_bytes_are_a_limit_too_and_a_smaller_clip_may_still_fit(tmp_path: Path) 
 
 @in_tables
 def test_memory_holds_one_batch_of_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 1000)
     held: list[int] = []
     read = LegacyFile.audio
 

@@ -16,10 +16,10 @@ BATCH_BYTES: Final = 8 * 2**20
 """Bytes of audio in one statement, unless a single entry has more."""
 
 
-def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """Lists of at most BATCH."""
+def batches(items: Iterable[T], number: int = BATCH) -> Iterator[list[T]]:
+    """Lists of at most so many."""
     iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
+    while batch := list(islice(iterator, number)):
         yield batch
 
 

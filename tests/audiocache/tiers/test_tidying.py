@@ -8,6 +8,7 @@ from django.db.models import F
 from audiocache.models import AudioCacheEntry, Lease, Removal
 from audiocache.removals.values import Removal as Removed
 from audiocache.tiers.persistent import PersistentTier
+from audiocache.tiers.places import PlaceStore
 from audiocache.tiers.sql import log_base
 from tests.audiocache.conftest import NewTier
 from tests.factories import NOW, entry
@@ -56,14 +57,19 @@ def test_a_clean_up_leaves_no_more_of_it_than_is_kept(tier: PersistentTier) -> N
     assert last == 300
 
 
+def places(tier: PersistentTier) -> PlaceStore:
+    assert tier.places is not None
+    return tier.places
+
+
 def leases(tier: PersistentTier) -> int:
     return Lease.objects.using(tier.alias).count()
 
 
 def test_places_and_pauses_that_ended_long_ago_are_swept(tier: PersistentTier) -> None:
     for number in range(130):
-        tier.places.pause(f"account-{number}", 1000)
-    tier.places.take("held", 2, "me", 600_000)
+        places(tier).pause(f"account-{number}", 1000)
+    places(tier).take("held", 2, "me", 600_000)
     pauses = Lease.objects.using(tier.alias).filter(name__startswith="pause:")
     pauses.update(deadline=LONG_AGO)
     tier.put_many([entry("a")])
@@ -73,7 +79,7 @@ def test_places_and_pauses_that_ended_long_ago_are_swept(tier: PersistentTier) -
 
 
 def test_what_ended_a_moment_ago_is_left_for_who_asks_for_it(tier: PersistentTier) -> None:
-    tier.places.pause("account", 1)
+    places(tier).pause("account", 1)
     tier.cleanup()
     assert leases(tier) == 1
 

@@ -22,11 +22,11 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.core.exceptions import ImproperlyConfigured
 
 from audiocache.clock import now_ms
+from audiocache.conf import MIB
 from audiocache.entries import NEVER
 from audiocache.freezing import freeze, thaw
 from audiocache.lru import ByteLRU
 
-MIB: Final = 1024 * 1024
 DEFAULT_MAX_BYTES: Final = 50 * MIB
 
 ENTRY_OVERHEAD: Final = 512

@@ -98,7 +98,7 @@ class MultiTierAudioCache(StaleVerbs):
         self._upkeep.ensure()
         field = "text_digest" if all_variants else "source_key"
         groups = clip.digests if all_variants else [clip.source_key]
-        removed = self.ladder.remove([key for key in (clip.key, clip.legacy_key) if key])
+        removed = self.ladder.remove(clip.keys)
         for value in groups:
             removed = self.ladder.remove_group(field, value, clip.namespace) or removed
         self._tell(signals.entry_removed, keys=[clip.key], field=field, value=groups[0])

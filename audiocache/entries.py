@@ -61,6 +61,11 @@ class Clip:
     """Parameters of the variant that hold text, such as `options.previous_text`."""
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """Under which an entry of the clip may lie."""
+        return (self.key,) if self.legacy_key is None else (self.key, self.legacy_key)
+
+    @property
     def digests(self) -> list[str]:
         """Under which entries of the text are found."""
         return [digest for digest in (self.text_digest, self.legacy_digest) if digest]

@@ -7,7 +7,6 @@ an entry whose text is not known. `tests/audiocache/test_keys.py` freezes all of
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import unicodedata
@@ -17,6 +16,7 @@ from typing import Final
 
 from django.utils.functional import Promise
 
+from audiocache.canonical import canonical
 from audiocache.entries import Clip
 
 SCHEMA: Final = "audiocache:1"
@@ -26,7 +26,6 @@ MAX_NAMESPACE: Final = 100
 _BLANKS: Final = re.compile(r"[ \t]+")
 _LINE_ENDS: Final = re.compile(r"\r+\n")
 """CRLF; with what a second pass would find, so that normalised text stays as it is."""
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 MAX_DEPTH: Final = 20
 MAX_BITS: Final = 1024
 
@@ -131,7 +130,7 @@ def canonical_variant(variant: Mapping[str, object]) -> str:
         _check_name(name, name)
     if reserved := RESERVED.intersection(plain):
         raise TypeError(f"{min(reserved)} is reserved and cannot be part of a variant")
-    return _CANONICAL.encode(plain) if plain else ""
+    return canonical(plain) if plain else ""
 
 
 def _plain(value: object, name: str, depth: int = 0) -> object:

@@ -78,7 +78,7 @@ class Ladder(Storing):
             found |= here
             missing = {key: clip for key, clip in missing.items() if key not in here}
         self.touches.note_costs(found.values())
-        self.touches.add_all(key for clip in asked if clip.key in found for key in _keys(clip))
+        self.touches.add_all(key for clip in asked if clip.key in found for key in clip.keys)
         return hits | found
 
     def note_miss(self) -> None:
@@ -113,7 +113,7 @@ class Ladder(Storing):
     def peek(self, clip: Clip) -> AudioEntry | None:
         """A fresh entry from any tier; counts nothing, fills nothing."""
         for _, rung in self.askable():
-            for entry in (self.held(rung, _keys(clip)) or {}).values():
+            for entry in (self.held(rung, clip.keys) or {}).values():
                 if entry.expires > self._clock():
                     return entry._replace(key=clip.key)
         return None
@@ -131,7 +131,7 @@ class Ladder(Storing):
         """Is a fresh entry in any tier? Counts nothing, fills nothing."""
         now = self._clock()
         return any(
-            (rung.attempt("get", lambda tier: tier.has_many(_keys(clip), now)) or set())
+            (rung.attempt("get", lambda tier: tier.has_many(clip.keys, now)) or set())
             - self.following.owing.replaced(rung).keys()
             for _, rung in self.askable()
         )
@@ -148,7 +148,7 @@ class Ladder(Storing):
         """What each tier holds of a clip, for people who look; counts and fills nothing."""
         return {
             rung.tier.name: next(
-                iter((rung.attempt("get", lambda tier: tier.get_many(_keys(clip))) or {}).values()),
+                iter((rung.attempt("get", lambda tier: tier.get_many(clip.keys)) or {}).values()),
                 None,
             )
             for rung in self.rungs
@@ -156,7 +156,7 @@ class Ladder(Storing):
 
     def _ask(self, rung: Rung, missing: Mapping[str, Clip]) -> tuple[dict[str, AudioEntry], Mark]:
         """What a tier has of the missing, and when it was asked."""
-        keys = [key for clip in missing.values() for key in _keys(clip)]
+        keys = [key for clip in missing.values() for key in clip.keys]
         answer, mark = self._answer(rung, keys)
         if answer is None:
             return {}, mark
@@ -236,7 +236,3 @@ class Ladder(Storing):
         """From tiers without a log of their own."""
         removed = [rung.attempt("remove", lambda tier: tier.remove_all(removals)) for rung in rungs]
         return any(removed)
-
-
-def _keys(clip: Clip) -> tuple[str, ...]:
-    return (clip.key,) if clip.legacy_key is None else (clip.key, clip.legacy_key)

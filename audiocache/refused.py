@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 from audiocache import database
+from audiocache.clock import DAY_MS
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import Clip, Recording
 from audiocache.rows import checksum, labels_in
@@ -19,7 +20,7 @@ from audiocache.tiers.sql import dialect_for
 
 MAX_ROWS: Final = 10_000
 """Refusals remembered; the oldest are forgotten first."""
-KEPT_MS: Final = 7 * 86_400_000
+KEPT_MS: Final = 7 * DAY_MS
 """A refusal without its bytes is forgotten so long after its time."""
 BATCH: Final = 50
 """Rows that one write takes away at most."""

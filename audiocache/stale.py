@@ -25,10 +25,9 @@ class StaleVerbs(AsyncVerbs):
         """
         if not self.config.stale_if_error_hours:
             return None
-        keys = [key for key in (clip.key, clip.legacy_key) if key]
         for depth, rung in self.ladder.askable():
             mark = self.ladder.mark()
-            for held in (self.ladder.held(rung, keys) or {}).values():
+            for held in (self.ladder.held(rung, clip.keys) or {}).values():
                 entry = held._replace(key=clip.key)
                 self.ladder.fill_above(depth, [entry], mark)
                 if not self.ladder.removals.since(mark.note, entry):

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final
 
+from audiocache.canonical import canonical
+
 MARK: Final = "sha256:"
 
 
@@ -21,7 +23,7 @@ def without_texts(variant: str, names: Iterable[str]) -> str:
     values: dict[str, Any] = json.loads(variant)
     for name in names:
         _hide(values, *name.split("."))
-    return _json(values)
+    return canonical(values)
 
 
 def _hide(values: object, name: str, *inner: str) -> None:
@@ -30,8 +32,4 @@ def _hide(values: object, name: str, *inner: str) -> None:
     if inner:
         _hide(values[name], *inner)
     else:
-        values[name] = MARK + sha256(_json(values[name]).encode()).hexdigest()
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        values[name] = MARK + sha256(canonical(values[name]).encode()).hexdigest()

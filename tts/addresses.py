@@ -24,6 +24,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
+from audiocache.canonical import canonical
 from tts.exceptions import InvalidSpeechRequest
 from tts.formats import codec_of
 from tts.providers.base import MissingExtra
@@ -127,8 +128,7 @@ def _until(seconds: float, now: float) -> int:
 def _packed(request: SpeechRequest, more: dict[str, Any]) -> bytes:
     found = {letter: getattr(request, field) for letter, field in FIELDS.items()} | more
     given = {letter: value for letter, value in found.items() if value}
-    text = json.dumps(given, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return zlib.compress(text.encode(), 9, -zlib.MAX_WBITS)
+    return zlib.compress(canonical(given).encode(), 9, -zlib.MAX_WBITS)
 
 
 def _unpacked(packed: bytes) -> Addressed:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 from audiocache.belonging import Belongings
 from audiocache.cache import MultiTierAudioCache
 from audiocache.circuit import Circuit
-from audiocache.clock import Clock, now_ms, utc
+from audiocache.clock import DAY_MS, Clock, now_ms, utc
 from audiocache.conf import CacheConfig
 from audiocache.content_types import UNKNOWN
 from audiocache.entries import Clip, Recording
@@ -24,9 +24,9 @@ from tts.exceptions import CutAnswer, NotAudio
 from tts.quarantine import Limits, described
 
 FIRST_MS: Final = 600_000
-LONGEST_MS: Final = 86_400_000
+LONGEST_MS: Final = DAY_MS
 CUT_MS: Final = 10_000
-FORGIVEN_MS: Final = 7 * 86_400_000
+FORGIVEN_MS: Final = 7 * DAY_MS
 """A refusal so long after the last one's time counts as the first."""
 BELIEVED_MS: Final = 30_000
 """A refusal that this process knows is believed so long without a query: a person may have

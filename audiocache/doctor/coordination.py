@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from audiocache.charges import BEGUN
-from audiocache.clock import DAY_MS
+from audiocache.clock import DAY_MS, HOUR_MS
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding, mend
 from audiocache.doctor.sight import FileSight, Sight
 from audiocache.tiers.sql import dialect_for
 
-LONGEST_MS: Final = 3_600_000
+LONGEST_MS: Final = HOUR_MS
 """A lease is seconds long and extended; one that ends later was taken by a wrong clock."""
 APART_MS: Final = 10_000
 """Clocks may differ by this; beyond a minute removals that are heard late go wrong."""

@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from xxhash import xxh3_64_hexdigest
 
+from audiocache.canonical import canonical
+from audiocache.clock import DAY_MS
 from audiocache.conf import PERSISTENT
 from audiocache.content_types import extension
 from audiocache.entries import AudioEntry
@@ -27,7 +29,7 @@ _STANDING: Final = ("pinned", "hits", "used")
 _SOUND: Final = ("file", "size", "sha256")
 FIELDS: Final = frozenset((*_ENTRY, *_STANDING, *_SOUND))
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
-AHEAD_MS: Final = 86_400_000
+AHEAD_MS: Final = DAY_MS
 """A clip is not stored later than this from now: clocks differ, and lives must not be made up."""
 
 
@@ -163,5 +165,4 @@ def _check_names(values: dict[str, Any]) -> None:
 
 
 def _json(values: dict[str, Any]) -> bytes:
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "strict")
+    return canonical(values).encode("utf-8", "strict")

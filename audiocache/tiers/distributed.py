@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 from audiocache import codec
-from audiocache.clock import Clock, now_ms
+from audiocache.clock import DAY_MS, Clock, now_ms
 from audiocache.conf import DISTRIBUTED, KIB, CacheConfig
 from audiocache.entries import NEVER, AudioEntry
 from audiocache.exceptions import CorruptEntry, NewerSchema
@@ -31,7 +31,7 @@ from audiocache.tiers.redis_removing import RedisRemoving
 
 TRIES: Final = 3
 """At storing while others clear."""
-LONGEST_MS: Final = 30 * 24 * 3_600_000
+LONGEST_MS: Final = 30 * DAY_MS
 """Redis keeps an entry without end for this long."""
 
 

@@ -9,7 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Final
 
-FORGET_MS: Final = 3_600_000
+from audiocache.clock import HOUR_MS
+
+FORGET_MS: Final = HOUR_MS
 """After so long nothing is left of it."""
 
 

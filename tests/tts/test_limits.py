@@ -18,8 +18,14 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
+from pytest_django import Settings
 
-from audiocache import CacheConfig, MultiTierAudioCache
+from audiocache import (
+    CacheConfig,
+    MultiTierAudioCache,
+    get_audio_cache,
+    initialize_audio_cache,
+)
 from audiocache.entries import Recording
 from audiocache.places import Places
 from tests.audiocache.conftest import ALIASES, ON_POSTGRESQL, server_url
@@ -459,3 +465,14 @@ def test_a_local_provider_has_no_limits() -> None:
     service = TTSService(provider.config, cache=cache, provider=provider)
     with service.limits.place(Deadline.after(5), Deadline.after(5)):
         assert service.synthesize_sync(SpeechRequest("Hello there")).audio
+
+
+def test_places_are_those_of_the_cache_that_the_process_has_now(settings: Settings) -> None:
+    settings.AUDIOCACHE = {"BACKEND": "memory"}
+    config = TTSConfig(max_concurrent=2)
+    service = TTSService(config, provider=StubProvider(config))
+    limits = service.limits
+    for _ in range(2):
+        assert service.limits is limits  # its gate and what it was told stay
+        assert limits.places is get_audio_cache().places
+        initialize_audio_cache()

@@ -194,10 +194,10 @@ def entry_with(**fields: Any) -> AudioEntry:
     return entry_of(clip_of("Hello", {}), recording, Life(1, 2, 3), store_text=True)
 
 
-@pytest.mark.parametrize("given", [bytearray(b"RIFF    WAVE"), memoryview(b"RIFF    WAVE")])
+@pytest.mark.parametrize("given", [bytearray(b"fLaC sound"), memoryview(b"fLaC sound")])
 def test_a_recording_of_bytes_like_audio_is_told_by_its_bytes(given: Any) -> None:
     made = entry_with(audio=given)
-    assert (type(made.audio), made.content_type) == (bytes, "audio/wav")
+    assert (type(made.audio), made.content_type) == (bytes, "audio/flac")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ AudioCacheError
     ├── TierUnavailable  it cannot be reached, or is not ready
     ├── TierBusy         all its connections are in use; no sign of an outage
     ├── Unwritable       it will never take this value
-    └── CorruptEntry     a stored value failed its check
+    ├── CorruptEntry     a stored value failed its check
+    └── NewerSchema      a later release wrote it, and alone can read it
 """
 
 from __future__ import annotations

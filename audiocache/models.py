@@ -132,7 +132,9 @@ class Total(CacheModel):
 
 
 class Removal(CacheModel):
-    """The removal log: what others drop; `kind` is key, text_digest, source_key, tags or all."""
+    """The removal log: what others drop; `kind` is key, text_digest, source_key, tags or all, or
+    `replaced`: of a key, what is older.
+    """
 
     id = models.BigAutoField(primary_key=True)
     at = models.BigIntegerField(db_index=True)

@@ -67,11 +67,11 @@ class EntryActions(EntryModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: AudioCacheEntry) -> None:  # noqa: ARG002 - Django's signature
         """Remove one entry from every tier."""
-        _remove([obj.key])
+        _remove([obj])
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:  # noqa: ARG002 - Django's signature
         """Remove entries from every tier."""
-        _remove([entry.key for entry in queryset])
+        _remove(list(queryset.only("key")))
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -111,7 +111,10 @@ class EntryActions(EntryModelAdmin):
         return []
 
 
-def _remove(keys: list[str]) -> None:
-    """Through the cache; then the rows that its database tier, in trouble or off, left."""
-    get_audio_cache().discard_many(keys)
-    entries().filter(key__in=keys).delete()
+def _remove(chosen: Sequence[AudioCacheEntry]) -> None:
+    """Through the cache; then the rows that its database tier, in trouble or off, left.
+
+    These very rows: a clip that was made anew meanwhile has another.
+    """
+    get_audio_cache().discard_many(entry.key for entry in chosen)
+    entries().filter(pk__in=[entry.pk for entry in chosen]).delete()

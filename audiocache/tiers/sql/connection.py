@@ -50,12 +50,17 @@ class OwnConnection:
     @property
     def is_test(self) -> bool:
         """Is it the database of a test run, which is dropped at its end?"""
-        return is_of_tests(self.wrapper.settings_dict)
+        return self._is_known and is_of_tests(self.wrapper.settings_dict)
 
     @property
     def outlived_its_tests(self) -> bool:
         """Is the test run over whose database it was? What was counted there is not the site's."""
-        return self._was_test and self.alias in connections.databases and not self.is_test
+        return self._was_test and self._is_known and not self.is_test
+
+    @property
+    def _is_known(self) -> bool:
+        """A test may have taken back the alias that it had registered."""
+        return self.alias in connections.databases
 
     def read(self, sql: str, values: Sequence[Any]) -> list[Any]:
         """The rows of a SELECT, the short way where it is open."""
@@ -95,7 +100,7 @@ class OwnConnection:
 
     def release(self) -> None:
         """Close this thread's connection; its next use opens another."""
-        if self.alias not in connections.databases:
+        if not self._is_known:
             return
         own_file.notice_loss(self.alias)
         if not self.wrapper.in_atomic_block:  # it is a test's, which wants it back
@@ -103,7 +108,7 @@ class OwnConnection:
 
     def pause(self) -> None:
         """Keep a server's connection for who uses it every few seconds, but for a test run's."""
-        if self.is_test or self.wrapper.vendor == "sqlite":
+        if not self._is_known or self.is_test or self.wrapper.vendor == "sqlite":
             self.release()
 
     @contextmanager
@@ -129,7 +134,7 @@ class OwnConnection:
         """Raises TierUnavailable when a test has taken back the alias that it had registered, and
         when all tests are over: the alias means the site's own database then.
         """
-        if self.alias not in connections.databases:
+        if not self._is_known:
             raise TierUnavailable("its alias is no longer in DATABASES")
         if self.outlived_its_tests:
             raise TierUnavailable("the test run is over whose database it was")

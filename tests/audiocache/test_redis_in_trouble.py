@@ -156,7 +156,7 @@ def test_no_caller_pays_for_a_probe_while_the_pulse_runs(
         assert cache.get("Hello") is None
         slowest = max(slowest, time.monotonic() - started)
         time.sleep(0.01)
-    assert slowest < 0.1
+    assert slowest < USE_SECONDS * 0.9  # that is what a probe takes
     assert cache.recorder.performance()["errors"]["distributed"] == 1
     assert len(connections_of(server)) >= before
     proxy.become("")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import unicodedata
 from collections import OrderedDict, deque
@@ -37,6 +38,9 @@ FREE: Final = 0.2
 """Seconds of it that say nothing: a few letters may be silent."""
 DOUBTS: Final = 12
 """Refusals in a row, of texts that teach: then the voice has changed, and is learned anew."""
+
+_ASIDE: Final = re.compile(r"\([^()]*\)|\uff08[^\uff08\uff09]*\uff09|\*[^*]*\*|:\w+:|&#?\w+;")
+"""Also what only some models leave out: `(laughs)`, `*sighs*`, `:tada:`, `&nbsp;`."""
 
 
 class Margin(NamedTuple):
@@ -104,7 +108,7 @@ class Habits:
 
         `rest` is how long it is quiet at its end; None: that cannot be heard.
         """
-        needed, voice = seconds_of(said(request.text)) - FREE, _voice_of(request)
+        needed, voice = seconds_of(_surely_said(request.text)) - FREE, _voice_of(request)
         with self._lock:
             habit = self._voices.get(voice)
             least = needed / habit.limit(rest) if habit else 0.0
@@ -134,7 +138,11 @@ def is_plain(text: str) -> bool:
     spelled = any(one == two == "Lu" for one, two in pairwise(kinds))
     signs = any(kind[0] in "NS" for kind in kinds)
     seconds = seconds_of(text)
-    return not (spelled or signs) and seconds >= max(TEACHES, marks) and said(text) == text
+    return not (spelled or signs) and seconds >= max(TEACHES, marks) and _surely_said(text) == text
+
+
+def _surely_said(text: str) -> str:
+    return _ASIDE.sub("", said(text))
 
 
 def _voice_of(request: SpeechRequest) -> Hashable:

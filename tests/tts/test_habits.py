@@ -154,12 +154,20 @@ def test_an_option_that_holds_text_is_none_of_the_voice() -> None:
         ("the library\ncloses\nin fifteen\nminutes\nplease\ncome\nto\nthe\ndesk", False),
         (SENTENCE + " [laughs]", False),
         (SENTENCE + " https://example.com/a", False),
+        (SENTENCE + " (laughs)", False),
     ],
 )
 def test_plain_sentences_teach(text: str, plain: bool) -> None:
     assert is_plain(text) is plain
     habits = learned(MANY, request(text))
     assert (habits.shortest(request(text), 0.05, 0.0) is not None) is plain
+
+
+@pytest.mark.parametrize("aside", ["(laughs out loud)", "*sighs*", ":tada:", "&nbsp;", "（笑）"])
+def test_what_some_models_leave_out_asks_for_no_time(aside: str) -> None:
+    habits, asked = learned(MANY, request()), request("Well done " + 9 * aside)
+    assert habits.shortest(asked, seconds(request("Well done"), 0.6), 0.0) is None
+    assert habits.shortest(request("Well done " + 9 * "we say"), 0.8, 0.0)
 
 
 def test_a_voice_that_has_changed_is_learned_anew() -> None:

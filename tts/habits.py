@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import threading
 import unicodedata
 from collections import OrderedDict, deque
 from collections.abc import Hashable
@@ -19,6 +18,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Final, NamedTuple
 
+from audiocache.forks import RenewedLock
 from tts.endings import WINDOW
 from tts.paces import scripts_of, seconds_of
 from tts.plausible import said
@@ -100,7 +100,7 @@ class Habits:
     """Of the voices of a provider. Used by many threads; nothing in it waits."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = RenewedLock()
         self._voices: OrderedDict[Hashable, Habit] = OrderedDict()
 
     def shortest(self, request: SpeechRequest, seconds: float, rest: float | None) -> float | None:

@@ -16,13 +16,13 @@ from typing import Final
 
 from audiocache.content_types import sniff
 from audiocache.entries import Recording
+from tts import halves
 from tts.containers import WALKERS, BadContainer, Walked
 from tts.containers.samples import ALAW, LINEAR, ULAW, walk_alaw, walk_pcm, walk_ulaw
 from tts.decoding import FORMATS, Decoded, can_decode, decode
-from tts.endings import breaks_off
 from tts.exceptions import NotAudio
 from tts.formats import codec_of, content_type_of
-from tts.plausible import FASTEST, STEADY, USUAL, bounds, has_directions
+from tts.habits import Habits
 from tts.speech import SpeechRequest
 
 APART_MS: Final = 300
@@ -48,14 +48,15 @@ _MAGIC: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x02", b"ID3\x03", b"ID3\x04")
 _RATE: Final = re.compile(r"_([1-9][0-9]{3,5})(?:_|$)")
 
 
-def admit(recording: Recording, request: SpeechRequest) -> Recording:
+def admit(recording: Recording, request: SpeechRequest, habits: Habits | None = None) -> Recording:
     """The recording with content type and duration as told from its bytes.
 
     Raises NotAudio unless it is whole, not silent, of the format asked for, and of a
-    plausible length. What was made here of a whole clip needs no mark at its end.
+    plausible length, also for this voice where its habits are given; they learn from it. What
+    was made here of a whole clip needs no mark at its end.
     """
     try:
-        return _admitted(recording, request)
+        return _admitted(recording, request, habits)
     except _Refusal as refusal:
         error = NotAudio(str(refusal), provider=request.provider or "")
         error.recording = recording
@@ -79,7 +80,7 @@ class _Refusal(Exception):
     """Why it is not sound."""
 
 
-def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
+def _admitted(recording: Recording, request: SpeechRequest, habits: Habits | None) -> Recording:
     audio, wanted = recording.audio, content_type_of(request.audio_format or "")
     codec = codec_of(request.audio_format or "")
     _refuse_words(audio, bare=codec in SAMPLES)
@@ -88,16 +89,23 @@ def _admitted(recording: Recording, request: SpeechRequest) -> Recording:
         walked = _walked(audio, wanted, request)
         _refuse_other_coding(walked, request.audio_format or "")
         duration_ms = recording.duration_ms if walked.duration_ms is None else walked.duration_ms
+        may_be_cut = halves.may_be_cut(recording, request, walked)
         if not walked.silent and duration_ms is not None:
-            may_be_cut = _may_be_cut(recording, request, walked)
-            _refuse_length(duration_ms, request, USUAL if may_be_cut else FASTEST)
+            _refuse(halves.why_implausible(duration_ms / 1000, request, cut=may_be_cut))
         if walked.silent or _decodes_to_silence(audio, wanted, walked):
             raise _Refusal("the answer is silent")
-        if duration_ms is not None and _may_be_cut(recording, request, walked):
-            _refuse_broken_off(duration_ms, recording, request, walked)
+        if duration_ms is not None and may_be_cut:
+            _refuse(halves.why_cut(duration_ms / 1000, recording, request, walked, habits))
+        elif duration_ms and walked.end_is_marked and habits and not recording.transcoded_from:
+            halves.learn_whole(duration_ms / 1000, request, habits)
     except BadContainer as error:
         raise _Refusal(f"the answer is no whole {wanted}: {error}") from error
     return dataclasses.replace(recording, content_type=wanted, duration_ms=duration_ms)
+
+
+def _refuse(why: str | None) -> None:
+    if why:
+        raise _Refusal(why)
 
 
 def _refuse_words(audio: bytes, *, bare: bool) -> None:
@@ -190,42 +198,6 @@ def _refuse_apart(decoded: Decoded, whole_ms: int) -> None:
         raise BadContainer(f"{decoded.duration_ms} of {said} ms can be decoded")
     if decoded.duration_ms > whole_ms + max(APART_MS, whole_ms * APART):
         raise BadContainer(f"its sound goes on behind the {whole_ms} ms that it says")
-
-
-def _may_be_cut(recording: Recording, request: SpeechRequest, walked: Walked) -> bool:
-    """Where its end would show, or what is made here of a whole one, its pace is no matter.
-
-    Nor is it where somebody may have asked to hurry.
-    """
-    whole = walked.end_is_marked or recording.transcoded_from
-    return not (whole or request.instructions or has_directions(request.text))
-
-
-def _refuse_length(duration_ms: int, request: SpeechRequest, haste: float) -> None:
-    least, most = _bounds(request, haste)
-    seconds = duration_ms / 1000
-    if not least <= seconds <= most:
-        raise _Refusal(
-            f"the answer lasts {seconds:.2f} s; for this text {least:.2f} to {most:.0f} s "
-            "are plausible"
-        )
-
-
-def _refuse_broken_off(
-    duration_ms: int, recording: Recording, request: SpeechRequest, walked: Walked
-) -> None:
-    """An end in full voice is refused where the whole would take longer."""
-    least, _ = _bounds(request, STEADY)
-    wanted = content_type_of(request.audio_format or "")
-    if duration_ms < least * 1000 and breaks_off(recording.audio, wanted, walked):
-        raise _Refusal(
-            f"the answer breaks off after {duration_ms / 1000:.2f} s; this text takes "
-            f"{least:.2f} s or longer"
-        )
-
-
-def _bounds(request: SpeechRequest, haste: float) -> tuple[float, float]:
-    return bounds(request.text, request.speed or 1.0, ssml=request.ssml, haste=haste)
 
 
 def _rate(request: SpeechRequest) -> int | None:

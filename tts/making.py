@@ -106,7 +106,8 @@ def _attempt(call: _Call, number: int) -> Recording:
         with paid_call(call.request, number) if call.provider.remote else nullcontext():
             recording = call.ask(call.request, call.deadline)
             billed = recording.billed_units
-            return admit(recording, call.provider.promised(call.request))
+            promised = call.provider.promised(call.request)
+            return admit(recording, promised, call.provider.habits)
     except Exception as error:
         failure = error
         raise

@@ -21,6 +21,9 @@ SYLLABLES: Final = 8.5
 HAN: Final = 7.0
 """Ideographs; voices have 3.5 to 6."""
 
+PART: Final = 0.1
+"""Of a text's time: a script that has less is a name or a loan."""
+
 _BLOCKS: Final = (
     (0x0000, ALPHABET),
     (0x0590, ABJAD),  # Hebrew, Arabic, Syriac, Thaana, NKo and others
@@ -57,6 +60,21 @@ _LETTERS: Final = frozenset({"Ll", "Lu", "Lt", "Lo"})
 def seconds_of(text: str) -> float:
     """The least that a whole clip of these letters lasts; of all else, 0."""
     return sum(number * _seconds(letter) for letter, number in Counter(text).items())
+
+
+def scripts_of(text: str) -> frozenset[str]:
+    """Those that take a part of the time, such as LATIN: first words of Unicode's names."""
+    seconds: Counter[str] = Counter()
+    for letter, number in Counter(text).items():
+        if spent := number * _seconds(letter):
+            seconds[_script(letter)] += spent  # type: ignore[assignment]
+    least = seconds.total() * PART
+    return frozenset(script for script, spent in seconds.items() if spent >= least)
+
+
+@lru_cache(maxsize=4096)
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
 
 
 @lru_cache(maxsize=4096)

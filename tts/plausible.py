@@ -71,6 +71,11 @@ def has_directions(text: str) -> bool:
     return bool(_DIRECTION.search(text))
 
 
+def said(text: str) -> str:
+    """Without what a voice may leave out."""
+    return _UNSAID.sub("", text)
+
+
 def _read(document: str) -> markup.Document:
     try:
         return markup.read(document)
@@ -88,7 +93,7 @@ def _spoken(text: str, haste: float) -> tuple[float, float]:
     letters = kinds["Ll"] + kinds["Lu"] + kinds["Lt"]
     silent = kinds["Zs"] + kinds["Cc"]
     others = len(text) - letters - silent
-    least = (seconds_of(_UNSAID.sub("", text)) - FREE) / haste
+    least = (seconds_of(said(text)) - FREE) / haste
     return least, PAUSES + letters * SLOWEST_LETTER + others * SLOWEST_OTHER
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tts import retry
+from tts import habits, retry
 from tts.conf import TTSConfig
 from tts.limits import MAX_RETRY_AFTER
 from tts.providers import PROVIDERS, build_provider
@@ -47,3 +47,14 @@ def test_the_numbers_of_the_retries_are_those_of_the_code() -> None:
     told = [({"3 times": 3, "twice": 2, "once": 1}[times], float(wait)) for times, wait in rows]
     assert told == [(rule.retries, rule.base) for rule in retry.RULES]
     assert f"above {MAX_RETRY_AFTER:.0f} seconds there is no retry" in PAGE
+
+
+def test_the_numbers_of_what_is_learned_are_those_of_the_code() -> None:
+    odd, alone = habits.ODD, habits.ALONE
+    for number in (habits.FEW, habits.MANY):
+        assert f"- After {number} clips" in PAGE
+    assert f"- After {habits.DOUBTS} such refusals" in PAGE
+    assert f"latest {habits.CLIPS} clips of {habits.VOICES} voices" in PAGE
+    assert f"is {odd.fastest} times as fast as its fastest clip was, {odd.usual} times" in PAGE
+    assert f"{alone.fastest} times its fastest, {alone.usual} times its median" in PAGE
+    assert (odd.spread, alone.spread) == (4, 6)

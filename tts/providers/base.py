@@ -24,6 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 from audiocache.entries import Recording
 from tts.conf import TTSConfig
 from tts.deadline import Deadline
+from tts.habits import Habits
 from tts.prices import BYTES, CHARACTERS
 from tts.providers import fields
 from tts.speech import SpeechRequest
@@ -88,6 +89,7 @@ class Provider(ABC):
 
     def __init__(self, config: TTSConfig) -> None:
         self.config = config
+        self.habits = Habits()
 
     @property
     def account(self) -> str:

@@ -15,7 +15,6 @@ from audiocache import database
 from audiocache.backends import MemoryCache
 from audiocache.clip_checks import clips
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
-from audiocache.configuring import WrongSettings
 from audiocache.metrics.access import access_of
 from audiocache.tiers.redis_address import address_of
 from audiocache.tiers.redis_connection import MISSING_EXTRA, is_django_redis
@@ -24,19 +23,19 @@ from audiocache.tiers.sql import dialect_for
 
 @checks.register()
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
-    """E001 per wrong setting; the others look at a configuration that is right."""
-    try:
-        config = CacheConfig.load()
-    except WrongSettings as error:
-        return [checks.Error(problem, id="audiocache.E001") for problem in error.problems]
-    return [
-        *_database(config),
-        *_redis(config),
-        *_memory(config),
-        *_limits(config),
-        *_metrics(config),
-        *clips(config),
-    ]
+    """E001 per wrong setting; the others look at what is right."""
+    config, wrong = CacheConfig.judged()
+    errors = [checks.Error(problem, id="audiocache.E001") for problem in wrong.problems]
+    return [*errors, *wrong.certain(_meant(config))]
+
+
+def _meant(config: CacheConfig) -> Iterator[checks.CheckMessage]:
+    yield from _database(config)
+    yield from _redis(config)
+    yield from _memory(config)
+    yield from _limits(config)
+    yield from _metrics(config)
+    yield from clips(config)
 
 
 def _database(config: CacheConfig) -> Iterator[checks.CheckMessage]:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+
+from audiocache.wrong_settings import Problem, WrongSettings
 
 Read = Callable[[Any], Any]
 """Turns a given value, or the environment's str, into the field's; ValueError says why not."""
@@ -21,14 +22,6 @@ Read = Callable[[Any], Any]
 MASK = "********"
 MOST = 10**15
 """Of a number without a bound of its own."""
-
-
-class WrongSettings(ImproperlyConfigured):
-    """Every wrong setting at once; `problems` has a sentence for each, with its name."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
 
 
 def setting(default: Any, read: Read, *, secret: bool = False, env: tuple[str, ...] = ()) -> Any:
@@ -49,19 +42,35 @@ class Config:
     """Fields that exclude each other: of two sources, the higher one's counts."""
 
     def __post_init__(self) -> None:
-        problems = []
+        wrong = WrongSettings(filter(None, map(self._read, dataclasses.fields(self))))
+        conflicts = list(map(Problem.about, self.conflicts()))
+        for name in WrongSettings(conflicts).doubtful:
+            self._reset(name)
+        # What speaks of a wrong value may be its consequence.
+        told = [each for each in conflicts if wrong.leaves_certain(each.sentence)]
+        if found := wrong.found + told:
+            raise WrongSettings(found, self)
+
+    def _reset(self, env_name: str) -> None:
         for field in dataclasses.fields(self):
-            try:
-                value = field.metadata["read"](getattr(self, field.name))
-                object.__setattr__(self, field.name, value)
-            except (ValueError, TypeError) as error:
-                # The message of a secret's reader may repeat the secret.
-                reason = "is not a valid value" if field.metadata["secret"] else error
-                problems.append(f"{self.env_name(field.name)}: {reason}")
-        self._refuse(problems or list(self.conflicts()))
+            if self.env_name(field.name) == env_name:
+                object.__setattr__(self, field.name, field.metadata["read"](field.default))
+
+    def _read(self, field: dataclasses.Field[Any]) -> Problem | None:
+        """Read a field's value in its place, or the default; then what is wrong with it."""
+        read, wrong = field.metadata["read"], None
+        try:
+            value = read(getattr(self, field.name))
+        except (ValueError, TypeError) as error:
+            # The message of a secret's reader may repeat the secret.
+            reason = "is not a valid value" if field.metadata["secret"] else error
+            wrong = Problem.about(f"{self.env_name(field.name)}: {reason}")
+            value = read(field.default)
+        object.__setattr__(self, field.name, value)
+        return wrong
 
     def conflicts(self) -> Iterator[str]:
-        """What is wrong between values that are right by themselves."""
+        """What is wrong between right values: the names of whose value goes, a colon, why."""
         return iter(())
 
     @classmethod
@@ -70,18 +79,36 @@ class Config:
         settled, unknown = cls._settled()
         found = cls._without_rivals(cls.environment(), settled) | settled
         found = cls._without_rivals(found, given) | given
+        return cls.built(cls.implied(found) | found, unknown)
+
+    @classmethod
+    def judged(cls) -> tuple[Self, WrongSettings]:
+        """As `load`, with defaults for what is wrong; and what that is, perhaps nothing."""
         try:
-            config = cls(**found)
+            return cls.load(), WrongSettings([])
         except WrongSettings as error:
-            cls._refuse(unknown + error.problems)
-            raise
-        cls._refuse(unknown)
-        return config
+            return error.rest, error
 
     @classmethod
     def from_env(cls) -> Self:
         """The environment over defaults. Raises WrongSettings."""
-        return cls(**cls.environment())
+        return cls(**(cls.implied(found := cls.environment()) | found))
+
+    @classmethod
+    def built(cls, found: Mapping[str, Any], unknown: list[Problem]) -> Self:
+        """Of what `named` gives. Raises WrongSettings: the unknown, and all that is wrong."""
+        try:
+            config = cls(**found)
+        except WrongSettings as error:
+            raise WrongSettings(unknown + error.found, error.rest) from None
+        if unknown:
+            raise WrongSettings(unknown, config)
+        return config
+
+    @classmethod
+    def implied(cls, found: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003 - for those who override it
+        """Field values that follow from others, where they are not given."""
+        return {}
 
     @classmethod
     def environment(cls) -> dict[str, str]:
@@ -94,22 +121,16 @@ class Config:
         return found
 
     @classmethod
-    def from_settings(cls) -> dict[str, Any]:
-        """Field values as they stand in Django's settings. Raises WrongSettings."""
-        settled, unknown = cls._settled()
-        cls._refuse(unknown)
-        return settled
-
-    @classmethod
-    def _settled(cls) -> tuple[dict[str, Any], list[str]]:
+    def _settled(cls) -> tuple[dict[str, Any], list[Problem]]:
         """What stands in Django's settings, and what is wrong with its names."""
         given = getattr(settings, cls.setting_name, None) or {}
         if not isinstance(given, Mapping):
-            return {}, [f"settings.{cls.setting_name} must be a dict"]
+            every = frozenset(cls.env_name(field.name) for field in dataclasses.fields(cls))
+            return {}, [Problem(f"settings.{cls.setting_name} must be a dict", every)]
         return cls.named(given)
 
     @classmethod
-    def named(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def named(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
         """The fields of a dict of settings, and what is wrong with its names."""
         names = {field.name.upper() for field in dataclasses.fields(cls)}
         unknown = [cls._unknown(name, names) for name in given if name not in names]
@@ -129,24 +150,17 @@ class Config:
     def masked(self) -> dict[str, Any]:
         """Every field, secrets masked."""
         return {
-            field.name: self._shown(field, getattr(self, field.name))
+            field.name: MASK if field.metadata["secret"] and value else value
             for field in dataclasses.fields(self)
+            for value in [getattr(self, field.name)]
         }
 
-    @staticmethod
-    def _shown(field: dataclasses.Field[Any], value: Any) -> Any:
-        return MASK if field.metadata["secret"] and value else value
-
     @classmethod
-    def _unknown(cls, name: object, names: set[str]) -> str:
+    def _unknown(cls, name: object, names: set[str]) -> Problem:
         near = difflib.get_close_matches(str(name).upper(), names, n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        return f"settings.{cls.setting_name}[{name!r}] is not a setting{hint}"
-
-    @staticmethod
-    def _refuse(problems: list[str]) -> None:
-        if problems:
-            raise WrongSettings(problems)
+        sentence = f"settings.{cls.setting_name}[{name!r}] is not a setting{hint}"
+        return Problem(sentence, frozenset(map(cls.env_name, near)))
 
 
 # Readers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -12,47 +13,40 @@ from django.utils.module_loading import import_string
 from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, ProviderError, SpeechNotConfigured
 from tts.providers import build_provider
-from tts.providers.base import MissingExtra
+from tts.providers.base import MissingExtra, Provider
 from tts.renditions import AS_ASKED
 from tts.rewording import reworded
 from tts.speech import SpeechRequest
+from tts.wrong_fields import SETTINGS, wrong_fields
 
 SHORTEST, LONGEST = 2, 120
 """Seconds between which TTS_TIMEOUT is wise."""
 
-_SETTINGS: Final = {
-    "audio_format": "TTS_FORMAT",
-    "language": "TTS_LANGUAGE",
-    "model": "TTS_MODEL",
-    "voice": "TTS_VOICE",
-    "voice_revision": "TTS_VOICE_REVISION",
-}
+_CHOOSES_PROVIDER: Final = frozenset({"TTS_PROVIDER", "TTS_API_KEY"})
 
 
 @register("tts")
 def check_settings(**_: Any) -> list[CheckMessage]:
     """tts.E001 to E007 and W001 to W003."""
-    try:
-        config = TTSConfig.load()
-    except ImproperlyConfigured as error:
-        return [Error(problem, id="tts.E001") for problem in _problems(error)]
+    config, wrong = TTSConfig.judged()
+    errors = [Error(problem, id="tts.E001") for problem in wrong.problems]
+    return [*errors, *wrong.certain(_meant(config, wrong.doubtful))]
+
+
+def _meant(config: TTSConfig, doubtful: frozenset[str]) -> Iterator[CheckMessage]:
     if not config.enabled:
-        return []
-    return [
-        *_check_provider(config),
-        *_check_timeout(config),
-        *_check_fallbacks(config),
-        *_check_authentication(config),
-    ]
-
-
-def _problems(error: ImproperlyConfigured) -> list[str]:
-    return str(error).split("; ")
+        return
+    if doubtful.isdisjoint(_CHOOSES_PROVIDER):
+        yield from _check_provider(config)
+        yield from _check_fallbacks(config)
+    yield from _check_timeout(config)
+    yield from _check_authentication(config)
 
 
 def _check_provider(config: TTSConfig) -> Iterator[CheckMessage]:
+    silent = dataclasses.replace(config, cache_only=True)  # asks for no key
     try:
-        provider = build_provider(config)
+        provider = build_provider(silent)
     except SpeechNotConfigured as error:
         yield Error(str(error), id="tts.E002")
     except MissingExtra as error:
@@ -61,16 +55,29 @@ def _check_provider(config: TTSConfig) -> Iterator[CheckMessage]:
     except ImproperlyConfigured as error:
         yield Error(str(error), id="tts.E003")
     else:
-        try:
-            provider.complete(SpeechRequest("."))
-        except InvalidSpeechRequest as error:
-            name = _SETTINGS.get(error.field, "TTS_OPTIONS")
+        yield from _check_access(config)
+        yield from _check_fields(silent, provider)
+
+
+def _check_access(config: TTSConfig) -> Iterator[CheckMessage]:
+    try:
+        build_provider(config)
+    except SpeechNotConfigured as error:
+        yield Error(str(error), id="tts.E002")
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="tts.E003")
+
+
+def _check_fields(config: TTSConfig, provider: Provider) -> Iterator[CheckMessage]:
+    try:
+        for error in wrong_fields(config):
+            name = SETTINGS.get(error.field, "TTS_OPTIONS")
             yield Error(f"{name}: {error}", id="tts.E005")
-        except ProviderError as error:
-            yield Error(f"the provider {provider.name!r} cannot speak: {error}", id="tts.E003")
-        if config.master not in {None, AS_ASKED, *provider.formats}:
-            names = ", ".join((AS_ASKED, *provider.formats))
-            yield Error(f"TTS_MASTER: must be one of {names}", id="tts.E007")
+    except ProviderError as error:
+        yield Error(f"the provider {provider.name!r} cannot speak: {error}", id="tts.E003")
+    if config.master not in {None, AS_ASKED, *provider.formats}:
+        names = ", ".join((AS_ASKED, *provider.formats))
+        yield Error(f"TTS_MASTER: must be one of {names}", id="tts.E007")
 
 
 def _check_timeout(config: TTSConfig) -> Iterator[CheckMessage]:

@@ -14,15 +14,8 @@ from typing import Any, ClassVar, Final, Self
 
 from django.conf import ENVIRONMENT_VARIABLE, settings
 
-from audiocache.configuring import (
-    WrongSettings,
-    flag,
-    number,
-    optional,
-    setting,
-    text,
-    whole,
-)
+from audiocache.configuring import flag, number, optional, setting, text, whole
+from audiocache.wrong_settings import WrongSettings
 from tts import retired
 from tts.exceptions import SpeechNotConfigured
 from tts.money_conf import MONEY, MoneySettings
@@ -85,20 +78,24 @@ def _fallbacks(value: Any) -> tuple[TTSConfig, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
         raise ValueError(f"must be a list, not {type(value).__name__}")
-    return tuple(_fallback(one) for one in names)
+    found = [_fallback(one) for one in names]
+    if wrong := [one for one in found if isinstance(one, str)]:
+        raise ValueError(", ".join(wrong))
+    return tuple(one for one in found if not isinstance(one, str))
 
 
-def _fallback(given: object) -> TTSConfig:
+def _fallback(given: object) -> TTSConfig | str:
+    """A fallback, or what is wrong with it."""
     if isinstance(given, str):
         given = {"PROVIDER": given}
     try:
         config = TTSConfig.of_dict(given) if isinstance(given, Mapping) else given
     except WrongSettings as error:
-        raise ValueError(", ".join(error.problems)) from None
+        return ", ".join(error.problems)
     if not isinstance(config, TTSConfig):
-        raise ValueError(f"each must be a name or a dict, not {type(given).__name__}")
+        return f"each must be a name or a dict, not {type(given).__name__}"
     if config.provider is None or config.fallbacks:
-        raise ValueError("each must name its PROVIDER, and have no FALLBACKS")
+        return "each must name its PROVIDER, and have no FALLBACKS"
     return config
 
 
@@ -170,15 +167,9 @@ class TTSConfig(MoneySettings):
         return hash((self.provider, self.base_url, self.model, self.voice, self.format))
 
     @classmethod
-    def load(cls, **given: Any) -> Self:
-        """Given over settings over environment over defaults. Raises ImproperlyConfigured."""
-        found = cls.environment() | cls.from_settings() | given
-        return cls(**(_vendor_key(found) | found))
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """The environment over defaults. Raises ImproperlyConfigured."""
-        return cls(**(_vendor_key(found := cls.environment()) | found))
+    def implied(cls, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The provider's key, under the name that its vendor gave it."""
+        return _vendor_key(found)
 
     def conflicts(self) -> Iterator[str]:
         """Values that exclude each other."""
@@ -195,9 +186,7 @@ class TTSConfig(MoneySettings):
     @classmethod
     def of_dict(cls, given: Mapping[str, Any]) -> Self:
         """From a dict as it stands in settings. Raises ImproperlyConfigured."""
-        settled, unknown = cls.named(given)
-        cls._refuse(unknown)
-        return cls(**settled)
+        return cls.built(*cls.named(given))
 
     @property
     def patience(self) -> float:

@@ -25,7 +25,7 @@ def _no_debug(settings: Any) -> None:
         ({"PROVIDER": "espeak"}, [], ""),
         ({"ENABLED": False}, [], ""),
         ({"PROVIDER": "tone", "VOICES": "x"}, ["tts.E001"], "'VOICE'"),
-        ({"TIMEOUT": -1, "OPTIONS": 3}, ["tts.E001", "tts.E001"], "TTS_TIMEOUT"),
+        ({"TIMEOUT": -1, "OPTIONS": 3}, ["tts.E001", "tts.E001", "tts.E002"], "TTS_TIMEOUT"),
         ({}, ["tts.E002"], "TTS_PROVIDER"),
         ({"PROVIDER": "nobody"}, ["tts.E003"], "espeak.*openai.*tone"),
         ({"PROVIDER": "no.such.Module"}, ["tts.E003"], "dotted path"),

@@ -10,7 +10,7 @@
 
 Like Django's LocMemCache, but bounded by bytes too, read without a lock, and without pickling
 what cannot change. A cache alias is an object per thread; its store is shared in the process
-by all aliases of the same LOCATION and limits.
+by all aliases of the same LOCATION and limits. `clear` empties all stores of the LOCATION.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class MemoryCache(BaseCache):
 
     def __init__(self, name: str, params: dict[str, Any]) -> None:
         super().__init__(params)
+        self._location = name
         self.store = _store(name, self._max_entries, _max_bytes(params.get("OPTIONS") or {}))
 
     def add(
@@ -107,7 +108,9 @@ class MemoryCache(BaseCache):
         return [key for key in data if not self._set(key, data[key], timeout, version)]
 
     def clear(self) -> None:
-        self.store.clear()
+        for (location, *_), store in list(_stores.items()):
+            if location == self._location:
+                store.clear()
 
     async def aadd(self, *args: Any, **kwargs: Any) -> bool:
         return self.add(*args, **kwargs)
@@ -146,10 +149,10 @@ class MemoryCache(BaseCache):
         self._cull(key)
         return self.store.put(key, held, size, self._expires(timeout)) or self.store.fits(size)
 
-    def _expires(self, timeout: float | None) -> int:
-        """The instant in ms; 0 and less have passed, None never will."""
+    def _expires(self, timeout: float | None) -> float:
+        """The instant in ms, as exact as Django has it; 0 and less have passed, None never will."""
         when = self.get_backend_timeout(timeout)
-        return NEVER if when is None or when >= NEVER / 1000 else math.ceil(when * 1000)
+        return NEVER if when is None else when * 1000
 
     def _cull(self, key: str) -> None:
         """Django's contract: where a new key finds MAX_ENTRIES, a fraction of all leaves."""

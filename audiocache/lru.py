@@ -16,7 +16,7 @@ from audiocache.clock import Clock, now_ms
 from audiocache.entries import NEVER
 from audiocache.forks import renew_in_child
 from audiocache.listeners import Listener, Listeners
-from audiocache.slots import DEADLINE, VALUE, Slot, Slots, reader_of
+from audiocache.slots import DEADLINE, VALUE, Slot, Slots, Ticker, reader_of
 
 V = TypeVar("V")
 
@@ -45,8 +45,8 @@ class ByteLRU(Generic[V]):
         self._slots = Slots(max_entries, max_bytes)
         self.listeners = Listeners(on_evict)
         self._lock = RLock()  # re-entrant: a finalizer or a signal may call in at any moment
-        self._tick, self._ticks_per_ms = _ticking(clock)
-        self.get = reader_of(self._slots, self._tick, self._lapse)
+        self._ticker, self._ms_per_tick = _ticking(clock)
+        self.get = reader_of(self._slots, self._ticker, self._lapse)
         renew_in_child(self)
 
     def peek(self, key: str) -> V | None:
@@ -54,16 +54,16 @@ class ByteLRU(Generic[V]):
         slot = self._fresh(key)
         return None if slot is None else slot[VALUE]
 
-    def put(self, key: str, value: V, size: int, expires: int = NEVER) -> bool:
+    def put(self, key: str, value: V, size: int, expires: float = NEVER) -> bool:
         """Hold the value until `expires` (ms). False when it does not fit or has expired.
 
         The key's older value is gone then, too.
         """
-        slot: Slot = [value, size, expires * self._ticks_per_ms, False]
+        slot: Slot = [value, size, expires / self._ms_per_tick, False]
         lock = self._lock
         lock.acquire()  # `with` costs three times as much
         try:
-            dropped = self._slots.place(key, slot, self._tick())
+            dropped = self._slots.place(key, slot, self._ticker.time())
         finally:
             lock.release()
         if dropped:
@@ -71,15 +71,15 @@ class ByteLRU(Generic[V]):
         return dropped is not None
 
     def add(
-        self, key: str, value: V, size: int, expires: int = NEVER, *, spare: bool = False
+        self, key: str, value: V, size: int, expires: float = NEVER, *, spare: bool = False
     ) -> bool:
         """`put`, unless the key has a fresh value; a spare one, where there is room."""
         place = self._slots.place_spare if spare else self._slots.place
         with self._lock:
             if self._fresh(key) is not None:
                 return False
-            slot: Slot = [value, size, expires * self._ticks_per_ms, False]
-            dropped = place(key, slot, self._tick())
+            slot: Slot = [value, size, expires / self._ms_per_tick, False]
+            dropped = place(key, slot, self._ticker.time())
         self._tell(dropped)
         return dropped is not None
 
@@ -95,19 +95,19 @@ class ByteLRU(Generic[V]):
                 return value
         raise KeyError(key)
 
-    def touch(self, key: str, expires: int) -> bool:
+    def touch(self, key: str, expires: float) -> bool:
         """Give a fresh value another expiry (ms). False when there is none."""
         with self._lock:
             slot = self._fresh(key)
             if slot is not None:
-                slot[DEADLINE] = expires * self._ticks_per_ms
+                slot[DEADLINE] = expires / self._ms_per_tick
         return slot is not None
 
     def pop(self, key: str) -> V | None:
         """Remove a key; its value, when that was fresh."""
         with self._lock:
             slot = self._slots.take(key)
-        return None if slot is None or slot[DEADLINE] <= self._tick() else slot[VALUE]
+        return None if slot is None or slot[DEADLINE] <= self._ticker.time() else slot[VALUE]
 
     def clear(self) -> int:
         """Remove everything; how many that was."""
@@ -122,7 +122,7 @@ class ByteLRU(Generic[V]):
 
     def sweep(self, limit: int | None = None) -> int:
         """Drop what has expired, at most `limit` of it; how many."""
-        now = self._tick()
+        now = self._ticker.time()
         lapsed = (item for item in self._held() if item[1][DEADLINE] <= now)
         dropped = [item for item in islice(lapsed, limit) if self._drop(*item, lapsed=True)]
         self._tell(dropped)
@@ -132,7 +132,7 @@ class ByteLRU(Generic[V]):
         """Let the `count` least recently used values leave now; how many left."""
         with self._lock:
             count = min(count, len(self))
-            dropped = [self._slots.evict(self._tick()) for _ in range(count)]
+            dropped = [self._slots.evict(self._ticker.time()) for _ in range(count)]
         self._tell(dropped)
         return len(dropped)
 
@@ -189,7 +189,7 @@ class ByteLRU(Generic[V]):
 
     def _fresh(self, key: str) -> Slot | None:
         slot = self._slots.by_key.get(key)
-        return None if slot is None or slot[DEADLINE] <= self._tick() else slot
+        return None if slot is None or slot[DEADLINE] <= self._ticker.time() else slot
 
     def _held(self) -> list[tuple[str, Slot]]:
         with self._lock:
@@ -200,7 +200,7 @@ class ByteLRU(Generic[V]):
             if self._slots.by_key.get(key) is not old:
                 return False
             slot: Slot = [value, size, old[DEADLINE], False]
-            dropped = self._slots.place(key, slot, self._tick())
+            dropped = self._slots.place(key, slot, self._ticker.time())
         self._tell(dropped)
         return True
 
@@ -220,7 +220,7 @@ class ByteLRU(Generic[V]):
     def _tell(self, dropped: list[tuple[str, Slot]] | None) -> None:
         if not dropped or not self.listeners:
             return
-        now = self._tick()
+        now = self._ticker.time()
         fresh = [(key, slot[VALUE]) for key, slot in dropped if slot[DEADLINE] > now]
         if fresh:
             self.listeners.tell(fresh, EVICTED)
@@ -229,6 +229,16 @@ class ByteLRU(Generic[V]):
             self.listeners.tell(lapsed, EXPIRED)
 
 
-def _ticking(clock: Clock) -> tuple[Clock, int]:
-    """What to ask for the time, and its ticks per ms: the system clock without a Python call."""
-    return (time.time_ns, 1_000_000) if clock is now_ms else (clock, 1)
+class _Ticks:
+    """A clock of the caller's, asked as the module `time` is."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.time = clock
+
+
+def _ticking(clock: Clock) -> tuple[Ticker, int]:
+    """What to ask for the time, and its unit in ms: the system clock without a Python call.
+
+    Not its function, but the module: so it is the clock of those who patch `time.time`, too.
+    """
+    return (time, 1000) if clock is now_ms else (_Ticks(clock), 1)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
-
-from audiocache.clock import Clock
+from typing import Any, Final, Protocol, TypeAlias
 
 Slot: TypeAlias = list[Any]
 """[value, size, deadline in the owner's unit, used]: a list, made five times as fast as an
@@ -25,6 +23,14 @@ SECOND_CHANCES: Final = 16
 """Marked slots that one eviction passes over: bounds a put when everything was just read."""
 
 
+class Ticker(Protocol):
+    """A clock in the owner's unit: the module `time` is one, in seconds."""
+
+    @property
+    def time(self) -> Callable[[], float]:
+        """Asked for anew each time."""
+
+
 class Slots:
     """Room is made before a slot enters, so that both limits hold at every moment."""
 
@@ -37,7 +43,7 @@ class Slots:
         self.expired = 0
         self.oversize = 0
 
-    def place(self, key: str, slot: Slot, now: int) -> list[tuple[str, Slot]] | None:
+    def place(self, key: str, slot: Slot, now: float) -> list[tuple[str, Slot]] | None:
         """Enter or replace a slot, as the last to leave; what left for it.
 
         None when it does not fit or has lapsed: then the key's older slot is gone, too.
@@ -55,7 +61,7 @@ class Slots:
         self.bytes += size
         return dropped
 
-    def place_spare(self, key: str, slot: Slot, now: int) -> list[tuple[str, Slot]] | None:
+    def place_spare(self, key: str, slot: Slot, now: float) -> list[tuple[str, Slot]] | None:
         """Enter a slot as the first to leave; None where another would have to leave for it."""
         if len(self.by_key) >= self.max_entries or self.bytes + slot[SIZE] > self.max_bytes:
             return None
@@ -64,13 +70,13 @@ class Slots:
             self.by_key.move_to_end(key, last=False)
         return dropped
 
-    def _refuse(self, key: str, slot: Slot, now: int) -> None:
+    def _refuse(self, key: str, slot: Slot, now: float) -> None:
         if slot[SIZE] < 0:
             raise ValueError(f"size must be at least 0, not {slot[SIZE]}")
         self.oversize += slot[DEADLINE] > now
         self.take(key)
 
-    def _give_way(self, key: str, now: int) -> bool:
+    def _give_way(self, key: str, now: float) -> bool:
         """Free the room of a slot about to be replaced; it stays readable, and needs no place.
 
         True when it had lapsed: then it is gone.
@@ -92,7 +98,7 @@ class Slots:
             self.bytes -= slot[SIZE]
         return slot
 
-    def evict(self, now: int) -> tuple[str, Slot]:
+    def evict(self, now: float) -> tuple[str, Slot]:
         """Remove the front slot, or the first behind it that is unmarked or has lapsed."""
         by_key = self.by_key
         key = next(iter(by_key))
@@ -133,7 +139,7 @@ def _limit(name: str, value: object) -> int:
 
 
 def reader_of(
-    slots: Slots, tick: Clock, lapse: Callable[[str, Slot], None]
+    slots: Slots, ticker: Ticker, lapse: Callable[[str, Slot], None]
 ) -> Callable[[str], Any | None]:
     """`ByteLRU.get` as a closure: a fifth faster than a method, for what it needs is at hand."""
     find = slots.by_key.get
@@ -142,7 +148,7 @@ def reader_of(
         slot = find(key)
         if slot is None:
             return None
-        if slot[DEADLINE] <= tick():
+        if slot[DEADLINE] <= ticker.time():
             lapse(key, slot)
             return None
         slot[USED] = True

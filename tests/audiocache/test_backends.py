@@ -692,3 +692,30 @@ class TestUses:
             assert page(RequestFactory().get("/page")).content == expected
         clock.shift(11)
         assert page(RequestFactory().get("/page")).content == b"Number 2"
+
+
+def test_the_clock_is_the_one_that_is_patched() -> None:
+    """Django's own test of the Cache-Control header does so."""
+    with mock.patch("time.time", return_value=1_468_749_600.25):
+        cache.set("a", 1, timeout=2)
+        assert cache.get("a") == 1
+    with mock.patch("time.time", return_value=1_468_749_602.0):
+        assert cache.get("a") == 1
+        assert "a" in cache
+    with mock.patch("time.time", return_value=1_468_749_602.25):
+        assert cache.get("a") is None
+
+
+def test_a_life_ends_within_its_last_millisecond() -> None:
+    with mock.patch("time.time", return_value=1_468_749_600.0001):
+        cache.set("a", 1, timeout=1)
+    with mock.patch("time.time", return_value=1_468_749_601.0002):
+        assert "a" not in cache
+
+
+def test_clear_empties_the_location_for_all_its_aliases() -> None:
+    caches["zero_cull"].set("a", 1)
+    caches["other"].set("a", 1)
+    cache.clear()
+    assert "a" not in caches["zero_cull"]
+    assert "a" in caches["other"]

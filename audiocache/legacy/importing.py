@@ -99,12 +99,12 @@ def _bring_batch(
     alive = [row for row in batch if row.expires > target.now]
     missing = target.missing(alive)
     wanted = target.fitting(missing)
-    if wanted:
-        target.insert(wanted, source.audio(wanted))
+    imported = target.insert(wanted, source.audio(wanted)) if wanted else 0
     report.expired += len(batch) - len(alive)
-    report.present += len(alive) - len(missing)
     report.over_limit += len(missing) - len(wanted)
-    report.imported += len(wanted)
+    report.imported += imported
+    # With those that came in between.
+    report.present += len(alive) - len(missing) + len(wanted) - imported
 
 
 def _well_formed(rows: Iterable[Row | int], report: ImportReport) -> Iterator[Row]:

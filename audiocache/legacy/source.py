@@ -175,8 +175,8 @@ class LegacyFile:
 
 
 def _is_never(value: object) -> bool:
-    """No end, or `datetime.max`: in some time zones it is later than any instant kept here."""
-    if value is None:
+    """Empty, or `datetime.max`: in some time zones it is later than any instant kept here."""
+    if value is None or value == "":
         return True
     return isinstance(value, str) and datetime.fromisoformat(value).year == MAXYEAR
 

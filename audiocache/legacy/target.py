@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+from django.db import connections
 from django.db.models import QuerySet, Sum
 
 from audiocache.clock import Clock
@@ -14,6 +16,18 @@ from audiocache.keys import clip_key, clip_of
 from audiocache.legacy.source import Row
 from audiocache.models import AudioCacheEntry, Total
 from audiocache.rows import LABELS, checksum, labels_in
+
+_FIELDS: Final = [
+    field
+    for field in AudioCacheEntry._meta.concrete_fields  # noqa: SLF001 - a documented API
+    if not field.primary_key
+]
+_NAMES: Final = ", ".join(field.attname for field in _FIELDS)
+_MARKS: Final = f"({', '.join(['%s'] * len(_FIELDS))})"
+_INSERT: Final = (
+    f"INSERT INTO audiocache_entry ({_NAMES})"  # noqa: S608 - names of a model
+    " VALUES {} ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +99,19 @@ class Target:
         """Those there is room for; the room is theirs then."""
         return [row for row in rows if self._space.takes(row.size)]
 
-    def insert(self, rows: Sequence[Row], audio: Mapping[int, bytes]) -> None:
-        """Insert rows; an entry that came in between stays."""
+    def insert(self, rows: Sequence[Row], audio: Mapping[int, bytes]) -> int:
+        """Insert rows; how many: an entry that came in between stays. One statement."""
+        connection = connections[self.alias]
         entries = [self._entry(row, audio[row.cursor.rowid]) for row in rows]
-        self._entries.bulk_create(entries, ignore_conflicts=True)
+        values = [
+            field.get_db_prep_save(getattr(entry, field.attname), connection)
+            for entry in entries
+            for field in _FIELDS
+        ]
+        with connection.cursor() as cursor:
+            # bulk_create with ignore_conflicts does not say how many it ignored.
+            cursor.execute(_INSERT.format(", ".join([_MARKS] * len(entries))), values)
+            return int(cursor.rowcount)
 
     def _entry(self, row: Row, audio: bytes) -> AudioCacheEntry:
         key = self._naming.key(row)

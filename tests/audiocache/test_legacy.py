@@ -25,10 +25,12 @@ from django.db import OperationalError, connections
 from xxhash import xxh3_64_intdigest
 
 from audiocache import CacheConfig, MultiTierAudioCache, database, legacy, own_file
+from audiocache.clock import now_ms
 from audiocache.entries import NEVER
 from audiocache.keys import canonical_variant, clip_key
-from audiocache.legacy import ImportReport, LegacyFileError
-from audiocache.legacy.source import START, LegacyFile
+from audiocache.legacy import ImportReport, LegacyFileError, importing
+from audiocache.legacy.source import START, LegacyFile, Row
+from audiocache.legacy.target import Limits, Naming, Target
 from audiocache.models import AudioCacheEntry, State, Total
 from audiocache.pulse import pulse
 from audiocache.tiers.sql import batches
@@ -829,3 +831,34 @@ def test_killed_in_the_middle_of_a_command_it_is_run_again(tmp_path: Path) -> No
     imported, present, expired = map(int, output.split())
     assert (imported + present, expired) == (2700, 300)
     assert 0 < present < 2700
+
+
+class Overtaken(Target):
+    """Another import of the same rows is always a moment earlier."""
+
+    path: Path
+
+    def missing(self, rows: Any) -> list[Row]:
+        found = super().missing(rows)
+        with closing(LegacyFile(self.path)) as source:
+            Target(self.alias, Naming(), Limits(), now_ms).insert(found[1:], source.audio(found))
+        return found
+
+
+@in_tables
+@pytest.mark.parametrize("alias", ["audiocache", "audiocache_pg"])
+def test_what_another_import_brought_meanwhile_is_present(tmp_path: Path, alias: str) -> None:
+    target = Overtaken(alias, Naming(), Limits(), now_ms)
+    target.path = write_earlier(tmp_path / "old.db", [earlier_row(f"{n}") for n in range(30)])
+    with closing(LegacyFile(target.path)) as source:
+        report = importing.bring(source, target)
+    assert counts(report) == (1, 29, 0, 0, 0)
+    assert totals(alias)[0] == entries(alias).count() == 30
+
+
+@in_tables
+@pytest.mark.parametrize("end", ["", None])
+def test_an_empty_end_is_none(tmp_path: Path, end: str | None) -> None:
+    path = write_earlier(tmp_path / "old.db", [earlier_row("Hello", expires_at=end)])
+    assert counts(legacy.import_file(path, "audiocache")) == (1, 0, 0, 0, 0)
+    assert entries().get().expires == NEVER

@@ -30,7 +30,7 @@ class SpeechFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """A text and how it is to sound. What is None, the provider fills with its default.
+    """A text and how it is to sound. What is None or "", the provider fills with its default.
 
     Only a complete request has keys: `service.complete(request)` makes it complete, with
     every wrong value an InvalidSpeechRequest. `dataclasses.replace` gives an incomplete one.

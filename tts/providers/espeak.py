@@ -78,8 +78,8 @@ class EspeakProvider(Provider):
 
     def complete_voice(self, request: SpeechRequest) -> tuple[str, str]:
         """The voice's own name, and its language: that of the request must fit."""
-        language = fields.word("language", request.language)
-        wish = fields.word("voice", request.voice) or self._default_for(language)
+        language = fields.word("language", fields.first(request.language))
+        wish = fields.word("voice", fields.first(request.voice)) or self._default_for(language)
         base, plus, variant = wish.partition("+")
         voice = _resolve("voice", base or self._default_for(language).partition("+")[0])
         spoken = _languages()[voice][0]

@@ -39,7 +39,7 @@ def word(field: str, value: object) -> str | None:
 
 
 def first(*wishes: Any) -> Any:
-    """The first that is given: what is empty but no text is given, and wrong."""
+    """The first that is given; an empty text is not, whatever else is empty is, and wrong."""
     return next((wish for wish in wishes if wish is not None and wish != ""), None)
 
 

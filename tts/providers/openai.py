@@ -82,7 +82,7 @@ class OpenAIProvider(HttpProvider):
 
     def complete_voice(self, request: SpeechRequest) -> tuple[str | None, str | None]:
         """A name, or {"id": ...}, which is kept as `id:...`; no language is sent."""
-        fields.word("language", request.language)
+        fields.word("language", fields.first(request.language))
         given = fields.first(request.voice, self.config.voice, self.default_voice)
         if isinstance(given, Mapping):
             given = _own_voice(given)

@@ -206,6 +206,10 @@ class ProviderContract:
             self.request(provider, speed=1000)
         assert SENTENCE not in str(caught.value)
 
+    @pytest.mark.parametrize("field", ["voice", "model", "language", "audio_format"])
+    def test_an_empty_name_is_not_given(self, provider: Provider, field: str) -> None:
+        assert self.request(provider, **{field: ""}).key == self.request(provider).key
+
     def speak(self, provider: Provider, request: SpeechRequest) -> Any:
         return provider.synthesize(request.spoken(), Deadline.after(30))
 

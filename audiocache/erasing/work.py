@@ -15,7 +15,7 @@ from audiocache.erasing import clip_files, scrubbing
 from audiocache.erasing.report import DONE, KEPT, OTHERS, PENDING, Report, Step
 from audiocache.erasing.subject import Subject, forget_refused, refused_of
 from audiocache.finding import entries, ready
-from audiocache.legacy.adoption import names_aside
+from audiocache.legacy.source import names_aside
 from audiocache.rung import Rung
 from audiocache.tiers.persistent import PersistentTier
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from itertools import count, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,14 @@ from django.db.models import QuerySet
 
 from audiocache.clock import now_ms
 from audiocache.legacy.importing import bring
-from audiocache.legacy.source import START, TABLE, Cursor, LegacyFile, LegacyFileError
+from audiocache.legacy.source import (
+    START,
+    TABLE,
+    Cursor,
+    LegacyFile,
+    LegacyFileError,
+    names_aside,
+)
 from audiocache.legacy.target import Limits, Naming, Target
 from audiocache.models import State
 
@@ -70,13 +76,6 @@ def _adopt(aside: Path, alias: str, limits: Limits | None) -> None:
         "imported an earlier cache's file %s imported=%d expired=%d corrupt=%d over_limit=%d",
         aside.name, report.imported, report.expired, report.corrupt, report.over_limit,
     )  # fmt: skip
-
-
-def names_aside(path: Path) -> Iterator[Path]:
-    """audio_cache.legacy.db, audio_cache.legacy-2.db, ..."""
-    for number in count(1):
-        ending = "" if number == 1 else f"-{number}"
-        yield path.with_name(f"{path.stem}.legacy{ending}{path.suffix}")
 
 
 def _checkpointed(path: Path) -> bool:

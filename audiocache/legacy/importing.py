@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from itertools import takewhile
 from pathlib import Path
 
 from django.db import transaction
 
 from audiocache.clock import Clock, now_ms
-from audiocache.legacy.source import START, Cursor, LegacyFile, Row
+from audiocache.legacy.source import START, Cursor, LegacyFile, Row, names_aside
 from audiocache.legacy.target import Limits, Naming, Target
 from audiocache.tiers.sql.batches import portions
 
@@ -65,11 +66,23 @@ def import_file(
     anything is written.
     """
     naming = Naming.of(variant or {}, namespace)
-    with closing(LegacyFile(Path(path), zone)) as source:
-        if before is not None:
-            before()
+    path = Path(path)
+    with closing(LegacyFile(path)):
+        inode = path.stat().st_ino
+    if before is not None:
+        before()
+    with closing(LegacyFile(_where_now(path, inode), zone)) as source:
         target = Target(alias, naming, Limits(max_entries, max_bytes), clock)
         return bring(source, target, progress=progress)
+
+
+def _where_now(path: Path, inode: int) -> Path:
+    """Of a file that lay where the cache's own is made: it was set aside for that.
+
+    It must not stay open for it: SQLite finds the journal of the new one by the old name.
+    """
+    places = filter(Path.exists, [path, *takewhile(Path.exists, names_aside(path))])
+    return next((place for place in places if place.stat().st_ino == inode), path)
 
 
 def bring(

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import MAXYEAR, datetime, tzinfo
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -172,6 +173,13 @@ class LegacyFile:
             # None: as `datetime.now()` of the earlier cache was, the process's local time.
             moment = moment.replace(tzinfo=self._zone)
         return round(moment.timestamp() * 1000)
+
+
+def names_aside(path: Path) -> Iterator[Path]:
+    """audio_cache.legacy.db, audio_cache.legacy-2.db, ..."""
+    for number in count(1):
+        ending = "" if number == 1 else f"-{number}"
+        yield path.with_name(f"{path.stem}.legacy{ending}{path.suffix}")
 
 
 def _is_never(value: object) -> bool:

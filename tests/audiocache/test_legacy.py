@@ -862,3 +862,15 @@ def test_an_empty_end_is_none(tmp_path: Path, end: str | None) -> None:
     path = write_earlier(tmp_path / "old.db", [earlier_row("Hello", expires_at=end)])
     assert counts(legacy.import_file(path, "audiocache")) == (1, 0, 0, 0, 0)
     assert entries().get().expires == NEVER
+
+
+def test_a_file_that_lies_where_the_cache_s_own_is_made_is_read_where_it_was_set_aside(
+    tmp_path: Path, cache_in: MakeCache
+) -> None:
+    rows = [earlier_row(f"{n}", b"x" * 3000) for n in range(300)]
+    path = write_earlier(tmp_path / "audio_cache.db", rows)
+    connection = connections[alias_in(tmp_path)]
+    cache_in()  # takes the alias away again
+    report = legacy.import_file(path, connection.alias, before=lambda: own_file.prepare(connection))
+    assert counts(report) == (0, 300, 0, 0, 0)
+    assert entries(connection.alias).count() == 300

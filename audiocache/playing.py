@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from django.http import HttpRequest, HttpResponse
-from django.utils.cache import get_conditional_response
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 
+from audiocache.conditions import unmet
 from audiocache.content_types import EXTENSIONS, UNKNOWN
 from audiocache.ranges import NotSatisfiable, one_range
 
@@ -23,6 +24,8 @@ class Sound(NamedTuple):
     """With its quotes; strong: other bytes have another one."""
     name: str
     """Of the file, for who saves it."""
+    is_new: bool = False
+    """Nobody had it before this request."""
 
 
 def playable_type(content_type: str) -> str:
@@ -36,35 +39,40 @@ def playable_type(content_type: str) -> str:
 
 def respond(request: HttpRequest, sound: Sound, headers: Mapping[str, str]) -> HttpResponse:
     """What the request's conditions and its range leave of the sound."""
-    whole = _response(sound, sound.audio, 200, headers)
-    # Without a Last-Modified, conditions by date are ignored: section 13.1.3.
-    answer = get_conditional_response(request, etag=sound.etag, response=whole)
-    if answer is not None and answer is not whole:
-        return answer
-    return _ranged(request, sound, whole, headers)
+    status = _unmet(request, sound)
+    if status == HTTPStatus.NOT_MODIFIED:
+        return HttpResponseNotModified(headers={**HEADERS, "ETag": sound.etag, **headers})
+    return _refused(sound, status, headers) if status else _ranged(request, sound, headers)
 
 
-def _ranged(
-    request: HttpRequest, sound: Sound, whole: HttpResponse, headers: Mapping[str, str]
-) -> HttpResponse:
+def _unmet(request: HttpRequest, sound: Sound) -> int | None:
+    given = request.META  # `headers` would be made of all that it holds
+    match, none_match = given.get("HTTP_IF_MATCH", ""), given.get("HTTP_IF_NONE_MATCH", "")
+    return unmet(match, none_match, sound.etag, is_new=sound.is_new)
+
+
+def _ranged(request: HttpRequest, sound: Sound, headers: Mapping[str, str]) -> HttpResponse:
     size = len(sound.audio)
     try:
         part = one_range(_range_header(request, sound.etag), size)
     except NotSatisfiable:
-        refused = {"Cache-Control": "no-store", "Content-Range": f"bytes */{size}"}
-        return _response(sound, b"", 416, {**headers, **refused})
+        return _refused(sound, 416, {**headers, "Content-Range": f"bytes */{size}"})
     if part is None:
-        return whole
+        return _response(sound, sound.audio, 200, headers)
     begin, end = part
     place = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
     return _response(sound, sound.audio[begin:end], 206, {**headers, **place})
+
+
+def _refused(sound: Sound, status: int, headers: Mapping[str, str]) -> HttpResponse:
+    """Without a body; nobody keeps it."""
+    return _response(sound, b"", status, {**headers, "Cache-Control": "no-store"})
 
 
 def _range_header(request: HttpRequest, etag: str) -> str:
     """Empty, too, for HEAD, and when the part that the client has is of other bytes."""
     if request.method != "GET" or request.META.get("HTTP_IF_RANGE", etag) != etag:
         return ""
-    # `headers` would be made of all that META holds.
     return str(request.META.get("HTTP_RANGE", ""))
 
 

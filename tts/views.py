@@ -32,7 +32,7 @@ from tts.exceptions import (
 )
 from tts.formats import content_type_of
 from tts.service import TTSService, get_tts_service
-from tts.speech import Speech
+from tts.speech import PROVIDER, Speech
 from tts.wishes import Wishes, aspeech_by, speech_by, wishes_of
 
 YEAR: Final = 365 * 24 * 3600
@@ -99,6 +99,7 @@ def _played(request: HttpRequest, speech: Speech, addressed: Addressed) -> HttpR
         playable_type(speech.content_type),
         _etag(audio),
         f"{speech.key[:12]}.{extension}",
+        is_new=speech.tier == PROVIDER,
     )
     headers = {
         "Cache-Control": _cache_control(speech, addressed),

@@ -43,12 +43,16 @@ def behind(section: str, spec: str) -> Case:
 
 def same(section: str, method: str = "GET", **headers: str) -> Case:
     """The client has it already."""
-    return Case(section, headers, 304, slice(0, 0), method, {"ETag": ETAG})
+    told = {"ETag": ETAG, "Cache-Control": "public, max-age=31536000, immutable"}
+    return Case(
+        section, headers, 304, slice(0, 0), method, told | {"Cache-Status": "audiocache; hit"}
+    )
 
 
 def failed(section: str, method: str = "GET", **headers: str) -> Case:
     """A precondition that does not hold."""
-    return Case(section, headers, 412, None, method)
+    told = {"ETag": ETAG, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Case(section, headers, 412, slice(0, 0), method, told)
 
 
 def _number(first: int | str) -> int | None:
@@ -138,7 +142,12 @@ CONDITIONS: Final = [
     same("13.2.2, then If-None-Match", **{"If-Match": ETAG, "If-None-Match": ETAG}),
     whole("13.1.3, it has no date", **{"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}),
     whole("13.1.3, no date at all", **{"If-Modified-Since": "yesterday"}),
-    whole("13.1.4, it has no date", **{"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+    whole("13.1.4, it has no date", **{"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+    whole("13.1.4, nor will it", **{"If-Unmodified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}),
+    ranged("13.1.4, and a range", "bytes=0-1", 0, 1,
+           **{"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+    same("13.1.4, and If-None-Match",
+         **{"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT", "If-None-Match": ETAG}),
     ranged("13.1.5", "bytes=0-1", 0, 1, **{"If-Range": ETAG}),
     whole("13.1.5, another", **{"If-Range": OTHER, "Range": "bytes=0-1"}),
     whole("13.1.5, a weak one", **{"If-Range": f"W/{ETAG}", "Range": "bytes=0-1"}),

@@ -136,6 +136,19 @@ def test_what_is_no_audio_is_no_page(installed: TTSService, provider: StubProvid
     assert response["Content-Disposition"].startswith("attachment")
 
 
+def test_nobody_has_any_of_what_was_not_there(
+    installed: TTSService, provider: StubProvider
+) -> None:
+    """RFC 9110, section 13.1.2: `*` fails where there is a representation, and there was none."""
+    url, any_of_it = url_of(installed, HELLO), {"If-None-Match": "*"}
+    first, second = (Client().get(url, headers=any_of_it) for _ in range(2))
+    assert (first.status_code, first["Cache-Status"]) == (200, "audiocache; fwd=uri-miss; stored")
+    assert first.content == installed.synthesize_sync(HELLO).audio
+    assert (second.status_code, second["ETag"]) == (304, first["ETag"])
+    assert second["Cache-Status"].startswith("audiocache; hit")
+    assert len(provider.calls) == 1
+
+
 # Under ASGI
 
 

@@ -17,6 +17,7 @@ from tts.formats import content_type_of
 
 NAMED: Final = "#/components/schemas/"
 _TEXT: Final = {"type": "string"}
+_COUNT: Final = {"type": "integer", "minimum": 0}
 _TEXT_OR_NULL: Final = {"type": ["string", "null"]}
 _PAGE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -29,11 +30,28 @@ def _list_of(**properties: Any) -> dict[str, Any]:
     return {"type": "array", "items": _object(**properties)}
 
 
+_ERROR: Final = _object(
+    error=_object(message=_TEXT, type=_TEXT, param=_TEXT_OR_NULL, code=_TEXT_OR_NULL)
+)
+_USAGE: Final = _object(input_tokens=_COUNT, output_tokens=_COUNT, total_tokens=_COUNT)
+_JSON_OF_EVENT: Final = _TEXT | {
+    "contentMediaType": "application/json",
+    "contentSchema": {
+        "anyOf": [
+            _object(
+                type={"const": "speech.audio.delta"}, audio={**_TEXT, "contentEncoding": "base64"}
+            ),
+            _object(type={"const": "speech.audio.done"}, usage=_USAGE),
+            _ERROR,
+        ]
+    },
+}
+
+
 SCHEMAS: Final[dict[str, Any]] = {
     "CreateSpeechRequest": REQUEST,
-    "ErrorResponse": _object(
-        error=_object(message=_TEXT, type=_TEXT, param=_TEXT_OR_NULL, code=_TEXT_OR_NULL)
-    ),
+    "ErrorResponse": _ERROR,
+    "SpeechEvent": _object(data=_JSON_OF_EVENT) | {"description": "One event of the stream."},
     "ModelList": _object(
         object={"const": "list"},
         data=_list_of(
@@ -72,7 +90,8 @@ def _operation(scope: str, summary: str, **more: Any) -> dict[str, Any]:
 
 def _speech() -> dict[str, Any]:
     sound = {content_type_of(name): {"schema": _TEXT} for name in FORMATS}
-    events = {"text/event-stream": {"schema": _TEXT}}
+    # In OpenAPI 3.1 the schema of a stream is that of each event.
+    events = {"text/event-stream": {"schema": {"$ref": NAMED + "SpeechEvent"}}}
     return _operation(
         SPEECH,
         "Speak a text: found in the cache, else made once and heard while it is made.",

@@ -9,15 +9,33 @@ from typing import Any, Final
 
 from audiocache.keys import encodes
 from tts.api.exceptions import WrongBody
-from tts.providers.fields import MAX_WORD
+from tts.providers.fields import MAX_WORD, WORD
 
 MAX_CHARACTERS: Final = 4096
 SPEEDS: Final = (0.25, 4.0)
 FORMATS: Final = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 EVENTS: Final = "sse"
 
-_NAME: Final = {"type": "string", "minLength": 1, "maxLength": MAX_WORD}
-_ID: Final = {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$"}
+# Written so that Python's `re` and ECMA-262, whose classes differ, mean the same by it.
+_SPACES: Final = r"\t-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_TEXT: Final = {"type": "string", "pattern": r"^[^\x00]*$", "title": "a text without NUL"}
+_SPOKEN: Final = {
+    "type": "string",
+    "pattern": rf"^[{_SPACES}]*[^\x00{_SPACES}][^\x00]*$",
+    "title": "a text without NUL that is not blank",
+}
+_NAME: Final = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_WORD,
+    "pattern": WORD,
+    "title": "a name of printable characters",
+}
+_ID: Final = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9_.-]{1,100}$",
+    "title": "an id of 1 to 100 letters, digits, or _.-",
+}
 
 REQUEST: Final[dict[str, Any]] = {
     "type": "object",
@@ -26,7 +44,7 @@ REQUEST: Final[dict[str, Any]] = {
     "properties": {
         "model": {**_NAME, "description": "One that GET /v1/models lists."},
         "input": {
-            "type": "string",
+            **_SPOKEN,
             "minLength": 1,
             "maxLength": MAX_CHARACTERS,
             "description": "The text to speak.",
@@ -44,7 +62,7 @@ REQUEST: Final[dict[str, Any]] = {
             ],
         },
         "instructions": {
-            "type": "string",
+            **_TEXT,
             "maxLength": MAX_CHARACTERS,
             "description": "How to speak, for providers that take it.",
         },
@@ -110,16 +128,15 @@ def _path(name: str, field: str) -> str:
 def _check_string(value: str, schema: Mapping[str, Any], name: str) -> None:
     if (words := schema.get("enum")) and value not in words:
         raise WrongBody(f"Invalid value for '{name}': supported are {', '.join(words)}.", name)
-    if (pattern := schema.get("pattern")) and not re.fullmatch(pattern, value):
-        raise WrongBody(f"Invalid '{name}': it must match {pattern}.", name, "invalid_string")
-    if "\x00" in value or not encodes(value):
-        text = f"Invalid '{name}': it must have no NUL and no lone surrogate."
-        raise WrongBody(text, name, "invalid_string")
     if len(value) > schema.get("maxLength", math.inf):
         text = f"Invalid '{name}': it must have at most {schema['maxLength']} characters."
         raise WrongBody(text, name, "string_above_max_length")
     if schema.get("minLength") and not value.strip():
         raise WrongBody(f"Invalid '{name}': it must not be empty.", name, "empty_string")
+    if not encodes(value):
+        raise WrongBody(f"Invalid '{name}': it has a lone surrogate.", name, "invalid_string")
+    if (pattern := schema.get("pattern")) and not re.fullmatch(pattern, value):
+        raise WrongBody(f"Invalid '{name}': it must be {schema['title']}.", name, "invalid_string")
 
 
 def _check_number(value: float, schema: Mapping[str, Any], name: str) -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from audiocache.configuring import shown
-from audiocache.keys import canonical_variant, normalize_text
+from audiocache.keys import canonical_variant, encodes, normalize_text
 from tts.exceptions import InvalidSpeechRequest
 
 MAX_WORD: Final = 200
 """Characters of a voice, a model, a language."""
+# What one does not see: controls, all spaces but one, directions, and planes without letters.
+# Which characters are assigned is no matter: it differs by the release of Unicode.
+_UNSEEN: Final = (
+    r"\x00-\x1f\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    r"\ue000-\uf8ff\ufeff\ufff0-\uffff"
+    "\U000e0000-\U0010ffff"  # not escaped: Python and ECMA-262 write these in other ways
+)
+WORD: Final = rf"^ *[^ {_UNSEEN}][^{_UNSEEN}]*$"
+"""As a pattern of JSON Schema, too; where lone surrogates are let through they are refused."""
+_WORD: Final = re.compile(WORD)
 
 
 def text(value: object, limit: int, unit: str) -> str:
@@ -33,7 +44,7 @@ def word(field: str, value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise InvalidSpeechRequest(field, f"must be str, not {type(value).__name__}")
-    if not value.strip() or len(value) > MAX_WORD or not value.isprintable():
+    if len(value) > MAX_WORD or not (_WORD.fullmatch(value) and encodes(value)):
         raise InvalidSpeechRequest(field, f"must have 1 to {MAX_WORD} printable characters")
     return value.strip()
 

@@ -19,7 +19,7 @@ import pytest
 from tests.tts.api import sdk
 from tests.tts.serving import SECONDS, Kind, Served, served, settings
 from tests.tts.vendors import openai
-from tests.tts.vendors.server import Server
+from tests.tts.vendors.server import Behaviour, Server
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -105,8 +105,10 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def running(kind: Kind, folder: Path, **tts: Any) -> Iterator[Site]:
-    with Server(openai.answer) as vendor:
+def running(
+    kind: Kind, folder: Path, answer: Behaviour = openai.answer, **tts: Any
+) -> Iterator[Site]:
+    with Server(answer) as vendor:
         site = settings(folder, vendor.url, BACKEND="multi-tier")
         site["TTS"] |= tts
         with served(kind, site, folder) as server:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,19 @@ from hypothesis import strategies as st
 from audiocache import MultiTierAudioCache
 from tests.tts.doubles import StubProvider
 from tts import format_names
-from tts.api import asking
+from tts.access.exceptions import NoKey
+from tts.api import answers, asking
 from tts.api.asking import Asked, models_of, rendition
 from tts.api.catalogue import voices
+from tts.api.document import described
 from tts.api.exceptions import UnknownModel, WrongBody
+from tts.api.problems import error_object
 from tts.api.schema import REQUEST, check
 from tts.conf import TTSConfig
+from tts.exceptions import InvalidSpeechRequest
+from tts.providers import fields
 from tts.providers.espeak import EspeakProvider
+from tts.providers.fields import WORD
 from tts.providers.openai import OpenAIProvider
 from tts.service import TTSService
 from tts.wav import read_wav
@@ -30,8 +39,9 @@ OPENAI = json.loads(Path(__file__).with_name("openai_schemas.json").read_text())
 THEIRS = OPENAI["create_speech_request"]
 
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-9, 9), st.floats(0, 5), st.text("aé \n", max_size=3)
-)
+    st.none(), st.booleans(), st.integers(-9, 9), st.floats(0, 5),
+    st.text("aé \n", max_size=3), st.text(max_size=3),
+)  # fmt: skip
 voices_ = st.one_of(scalars, st.fixed_dictionaries({}, optional={"id": scalars, "x": scalars}))
 bodies = st.fixed_dictionaries(
     {"model": scalars, "input": scalars, "voice": voices_},
@@ -59,13 +69,30 @@ def passes(body: Any) -> bool:
 
 @given(body=bodies)
 def test_the_check_is_the_schema(body: dict[str, Any]) -> None:
-    # Blank is empty here: JSON Schema cannot say that shortly.
-    words = [body["model"], body["input"], body["voice"]]
-    own = body["voice"].get("id") if isinstance(body["voice"], dict) else None
-    blank = any(isinstance(word, str) and word and not word.strip() for word in [*words, own])
-    assert passes(body) == (says(REQUEST, body) and not blank)
+    assert passes(body) == says(REQUEST, body)
     if passes(body):
         assert says(THEIRS, body)
+
+
+def test_the_patterns_mean_what_the_checks_mean() -> None:
+    """Python's, with which the schema's were written, and jsonschema's, which has other classes."""
+    every = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point <= 0xDFFF]
+    known = re.compile(WORD)
+    ours = REQUEST["properties"]
+    name, spoken = (jsonschema_rs.validator_for(ours[field]) for field in ("model", "input"))
+    assert {c for c in every if name.is_valid(c)} == {c for c in every if known.fullmatch(c)}
+    silent = {c for c in every if not spoken.is_valid(c)}
+    assert silent == {c for c in every if c.isspace() or c == "\x00"}
+    hidden = {c for c in every if unicodedata.category(c) in {"Cc", "Zl", "Zp", "Zs"}}
+    assert not any(name.is_valid(c) or name.is_valid(f"a{c}b") for c in hidden - {" "})
+
+
+def test_a_voice_of_blanks_is_refused_at_once() -> None:
+    """However long it is."""
+    for word in (" " * 100_000, " " * 200):
+        assert not passes({"model": word, "input": word, "voice": word})
+        with pytest.raises(InvalidSpeechRequest):
+            fields.word("voice", word)
 
 
 def test_the_schema_has_openais_fields_and_limits() -> None:
@@ -157,6 +184,17 @@ def test_a_format_of_the_providers_own_words(cache: MultiTierAudioCache) -> None
 
 
 # The document
+
+
+def test_events_are_as_the_document_says() -> None:
+    told = described()["components"]["schemas"]["SpeechEvent"]
+    events = [answers._delta(b"sound"), answers._done(5), answers._event(error_object(NoKey("no")))]
+    for event in events:
+        data = event.decode().removeprefix("data: ").rstrip("\n")
+        assert says(told, {"data": data})
+        assert says(told["properties"]["data"]["contentSchema"], json.loads(data))
+    other = {"type": "speech.audio.other", "audio": ""}
+    assert not says(told["properties"]["data"]["contentSchema"], other)
 
 
 def test_the_document_and_its_page(client: Client) -> None:

@@ -60,6 +60,7 @@ def _providers(service: TTSService) -> Iterator[str]:
     for told in service.get_provider_stats():
         if told["state"] != "closed":
             yield f"{told['provider']} {told['kind']}"
+    yield from (f"{name} paused" for name in service.paused_providers())
 
 
 def _missing_migrations(troubles: list[str]) -> list[str]:

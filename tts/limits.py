@@ -103,6 +103,11 @@ class CallLimits:
             self._learn(error, self._most)
         return self._ask_all_to_wait(error) if error is not None and _is_busy(error) else 0.0
 
+    @property
+    def pause(self) -> float:
+        """Seconds for which nobody is to call, as the provider asked; 0.0: there is none."""
+        return max(0.0, self._pause(0.0))
+
     def stats(self) -> dict[str, int | None]:
         """The limit, and how many of this process call and wait."""
         gate = self._gate

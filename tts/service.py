@@ -172,8 +172,11 @@ class TTSService(Speaker):
 
     def get_provider_stats(self) -> list[dict[str, Any]]:
         """Of this process, the provider first and then its fallbacks; see docs/outages.md."""
-        services = [self, *self.fallbacks.services]
-        return [service.outages.snapshot() for service in services if service.is_enabled()]
+        return [service.outages.snapshot() for service in self._enabled()]
+
+    def paused_providers(self) -> list[str]:
+        """Names of those that asked all processes to wait, and are not called until then."""
+        return [one.provider.name for one in self._enabled() if one.limits.pause]
 
     def get_cache_stats(self) -> dict[str, Any]:
         """The cache's `get_comprehensive_stats()`."""
@@ -191,6 +194,9 @@ class TTSService(Speaker):
             self.fallbacks.close()
 
     # Inside
+
+    def _enabled(self) -> Iterator[TTSService]:
+        return (one for one in (self, *self.fallbacks.services) if one.is_enabled())
 
     def _wanted(self, request: SpeechRequest, namespace: str, tags: Tags) -> Wanted:
         return Wanted(self, request, self.prepared(request, namespace, tags), namespace)

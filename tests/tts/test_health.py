@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, RequestFactory
 
-from audiocache import draining
+from audiocache import CacheConfig, MultiTierAudioCache, draining
 from audiocache.exceptions import TierUnavailable
+from tests.audiocache.conftest import server_url
 from tests.tts.doubles import StubProvider
 from tts import health
-from tts.exceptions import QuotaSpent
-from tts.service import TTSService
+from tts.conf import TTSConfig
+from tts.exceptions import QuotaSpent, RateLimited
+from tts.limits import CallLimits
+from tts.service import TTSService, set_tts_service
 from tts.speech import SpeechRequest
 
 DATABASES = ["default", "audiocache"]
@@ -76,6 +81,30 @@ def test_a_provider_in_trouble_is_named(installed: TTSService, provider: StubPro
     with pytest.raises(QuotaSpent):
         installed.synthesize_sync(SpeechRequest("Hello."))
     assert readyz() == (200, {"ready": True, "unready": [], "troubles": ["stub quota_spent"]})
+
+
+@pytest.mark.django_db(databases=DATABASES)
+def test_a_provider_that_asked_to_wait_is_named(
+    installed: TTSService, provider: StubProvider
+) -> None:
+    """Its breaker is closed after one answer, and yet it is not called."""
+    provider.error = RateLimited("too many", status=429, retry_after=77.0)
+    with pytest.raises(RateLimited):
+        installed.synthesize_sync(SpeechRequest("Hello."))
+    assert readyz() == (200, {"ready": True, "unready": [], "troubles": ["stub paused"]})
+
+
+@pytest.mark.django_db(databases=DATABASES)
+def test_what_another_process_was_asked_is_named(provider: StubProvider) -> None:
+    """What it learnt lies in Redis or the database; nobody has asked here."""
+    config = CacheConfig(backend="redis", redis_url=server_url(), redis_prefix=uuid4().hex)
+    with closing(MultiTierAudioCache(config)) as cache:
+        former = set_tts_service(TTSService(TTSConfig(), cache=cache, provider=provider))
+        assert readyz()[1]["troubles"] == []
+        other = CallLimits(StubProvider(TTSConfig()), None, cache.places)
+        other.heed(RateLimited("too many", status=429, retry_after=77.0))
+        assert readyz()[1]["troubles"] == ["stub paused"]
+        set_tts_service(former)
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])

@@ -30,6 +30,11 @@ def server_timing(speech: Speech, seconds: float) -> str:
     return f"{CACHE};desc={speech.tier};dur={seconds * 1000:.1f}"
 
 
+def timing_of_stream(seconds: float) -> str:
+    """As `server_timing` until the first piece of what is being made: the rest is to come."""
+    return f"first-byte;desc={PROVIDER};dur={seconds * 1000:.1f}"
+
+
 def _is_hit(speech: Speech) -> bool:
     return speech.tier != PROVIDER and not (speech.stale or speech.joined or speech.fallback)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audiocache.clock import now_ms
-from tts.cache_status import cache_status, server_timing, status_of_stream
+from tts.cache_status import cache_status, server_timing, status_of_stream, timing_of_stream
 from tts.speech import Speech
 from tts.streaming import AsyncSpeechStream, SpeechStream
 
@@ -16,9 +16,11 @@ def headers_of(
         told = {"Cache-Status": status_of_stream(heard, now_ms())}
     else:
         told = {"Cache-Status": cache_status(heard, now_ms(), on_request=on_request)}
-    speech = speech_of(heard)
-    if seconds is not None and speech is not None:
-        told["Server-Timing"] = server_timing(speech, seconds)
+    if seconds is not None:
+        speech = speech_of(heard)
+        told["Server-Timing"] = (
+            timing_of_stream(seconds) if speech is None else server_timing(speech, seconds)
+        )
     return told
 
 

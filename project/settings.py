@@ -1,6 +1,7 @@
 """Settings of the demo site. Every default works without a server and without a key."""
 
 import os
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -62,6 +63,29 @@ def secret_key(given: str, debug: bool) -> str:
     return get_random_secret_key()
 
 
+OPENAI_NAMES = {
+    "MODEL_NAMES": ["tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15"],
+    "VOICE_NAMES": [
+        "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable",
+        "marin", "nova", "onyx", "sage", "shimmer", "verse",
+    ],
+}  # fmt: skip
+
+
+def openai_names(provider: str, given: Container[str]) -> dict[str, dict[str, str]]:
+    """Names that clients of OpenAI have built in, for the defaults of whoever speaks here.
+
+    Not where OpenAI does; what the environment says itself (`given`: its names) is left to it.
+    """
+    if provider == "openai":
+        return {}
+    return {
+        name: dict.fromkeys(theirs, "")
+        for name, theirs in OPENAI_NAMES.items()
+        if f"TTS_{name}" not in given
+    }
+
+
 DEBUG = os.environ.get("DJANGO_DEBUG", "true").lower() in {"1", "true", "yes", "on"}
 # Empty outside DEBUG is Django's own error, at first use.
 SECRET_KEY = secret_key(os.environ.get("DJANGO_SECRET_KEY", ""), DEBUG)
@@ -114,6 +138,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
+
+TTS = openai_names(os.environ.get("TTS_PROVIDER", ""), os.environ)
 
 # Without a broker, worker and beat talk through files.
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")

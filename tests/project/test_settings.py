@@ -13,6 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from project.settings import BASE_DIR, database_url, secret_key
+from tts.api.asking import Asked
+from tts.api.catalogue import voices
+from tts.conf import TTSConfig
+from tts.service import TTSService
 
 BASE = Path("/base")
 
@@ -78,6 +82,7 @@ def test_another_url_is_an_error_without_the_password(url: str) -> None:
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
     """The settings as a new process with this environment reads them."""
     names = ("DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_DEBUG", "DJANGO_SECRET_KEY")
+    names += ("TTS_PROVIDER", "TTS_MODEL_NAMES", "TTS_VOICE_NAMES")
     for name in names:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -141,3 +146,23 @@ def test_celery_finds_tasks_schedule_and_folders(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "audiocache.cleanup_expired" in done.stdout
     assert (tmp_path / "c").is_dir()
+
+
+def test_clients_of_openai_need_not_know_who_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = load(monkeypatch)["TTS"]
+    config = TTSConfig(provider="espeak", **{key.lower(): told for key, told in names.items()})
+    service = TTSService(config)
+    for model in ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "espeak-ng"):
+        for voice in ("alloy", "cedar", "shimmer", "verse", "en-us"):
+            body = {"model": model, "voice": voice, "input": "Hello"}
+            request = service.complete(Asked.of(body, service).request)
+            assert (request.model, request.voice) == ("espeak-ng", "en-us")
+    assert "alloy" in [voice["id"] for voice in voices(service)["voices"]]
+
+
+def test_openai_s_own_names_and_what_the_environment_says_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load(monkeypatch, TTS_PROVIDER="openai")["TTS"] == {}
+    given = load(monkeypatch, TTS_PROVIDER="azure", TTS_VOICE_NAMES='{"nova": "de-DE-Katja"}')
+    assert list(given["TTS"]) == ["MODEL_NAMES"]

@@ -42,12 +42,16 @@ browser-test: $(VENV)/.installed-browser
 		"(apt-get install chromium), or name it: make browser-test CHROMIUM=/its/path" >&2; exit 1; }
 	CHROMIUM="$(CHROMIUM)" $(PY) -m pytest -m browser tests/browser $(ARGS)
 
-# Worker and site end together, whichever ends first.
+# Worker and site end together, whichever ends first. The worker leads a group of its own: where it was
+# killed, its children do not know, and are told to end after it; else they are left to finish.
+OWN_GROUP := import os, sys; os.setpgrp(); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+
 serve: $(VENV)/.installed-demo
 	$(PY) manage.py migrate --verbosity 0
 	@$(PY) -m gunicorn --no-control-socket --threads 8 --bind $(ADDRESS) project.wsgi & site=$$!; \
-	$(PY) -m celery -A project worker -B --loglevel info & worker=$$!; \
-	trap 'kill $$site $$worker 2>/dev/null; wait' EXIT; trap 'exit 130' INT TERM; \
+	$(PY) -c '$(OWN_GROUP)' -m celery -A project worker -B --loglevel info & worker=$$!; \
+	trap 'kill $$site $$worker 2>/dev/null; wait; kill -s TERM -- -$$worker 2>/dev/null' EXIT; \
+	trap 'exit 130' INT TERM HUP; \
 	while kill -0 $$site 2>/dev/null && kill -0 $$worker 2>/dev/null; do sleep 1; done; exit 1
 
 lint: $(VENV)/.installed-dev

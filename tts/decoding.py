@@ -84,7 +84,11 @@ def can_decode() -> bool:
 
 
 def load() -> None:
-    """Import the decoder: once in a process that takes longer than a clip."""
+    """Import the decoder: once in a process that takes longer than a clip.
+
+    Here and elsewhere all of it (`from av import`, not `from av.error import`): threads that begin
+    with different modules of it at once hinder one another, and all of them fail.
+    """
     import av  # noqa: F401
 
 
@@ -188,7 +192,7 @@ def _heard(sound: bytes, container: str, may_go_on: Callable[[], bool]) -> Part:
 
 def _are_silent(sounds: Iterable[bytes], container: str, may_go_on: Callable[[], bool]) -> bool:
     """As far as there is time; a piece that cannot be decoded by itself shows no sound."""
-    from av.error import FFmpegError
+    from av import FFmpegError
 
     for sound in sounds:
         with suppress(FFmpegError):

@@ -46,7 +46,7 @@ class Incremental:
 
     def _made(self, frames: Iterable[Any] | None) -> bytes:
         """Of these frames, or of what is left at the end."""
-        from av.error import FFmpegError
+        from av import FFmpegError
 
         try:
             for frame in [None] if frames is None else frames:
@@ -65,7 +65,7 @@ class Incremental:
             self._encoder.take(one)
 
     def _begin(self, found: int) -> None:
-        from av.audio.resampler import AudioResampler
+        from av import AudioResampler
 
         rate = rate_for(self._wanted, self._source.rate or found)
         self._resampler = AudioResampler(format="s16", layout="mono", rate=rate)

@@ -84,7 +84,7 @@ def _needed(codec: str, rate: int) -> int:
 
 def transcoded(audio: bytes, source: Shape, wanted: Shape) -> bytes:
     """The same sound, mono, in another format. Raises CannotTranscode."""
-    from av.error import FFmpegError
+    from av import FFmpegError
 
     try:
         with _opened(audio, source) as file:
@@ -117,7 +117,7 @@ def _opened(audio: bytes, source: Shape) -> Any:
 
 def _frames(file: Any, rate: int) -> Iterator[Any]:
     """16-bit mono, at the rate."""
-    from av.audio.resampler import AudioResampler
+    from av import AudioResampler
 
     resampler = AudioResampler(format="s16", layout="mono", rate=rate)
     heard = False

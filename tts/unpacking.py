@@ -111,7 +111,7 @@ class Coded(Unpacker):
 
     def frames(self, piece: bytes | None) -> Iterator[Any]:
         """See `Unpacker`. What cannot be decoded is left out; admission judges the whole."""
-        from av.error import InvalidDataError
+        from av import InvalidDataError
 
         packets = self._packets(piece)
         for packet in [*packets, None] if piece is None else packets:

@@ -82,8 +82,7 @@ def test_another_url_is_an_error_without_the_password(url: str) -> None:
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
     """The settings as a new process with this environment reads them."""
     names = ("DATABASE_URL", "CELERY_BROKER_URL", "DJANGO_DEBUG", "DJANGO_SECRET_KEY")
-    names += ("TTS_PROVIDER", "TTS_MODEL_NAMES", "TTS_VOICE_NAMES")
-    for name in names:
+    for name in (*names, "TTS_PROVIDER", "TTS_MODEL_NAMES", "TTS_VOICE_NAMES"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

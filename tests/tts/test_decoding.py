@@ -16,6 +16,7 @@ import pytest
 
 from tests.tts import tagged
 from tests.tts.clips import TEXTS, clip, encoded, spoken
+from tts import decoding
 from tts.containers import WALKERS, BadContainer
 from tts.containers.base import Piece, sound_of
 from tts.decoding import FORMATS as FFMPEG_NAMES
@@ -177,3 +178,37 @@ def test_whatever_the_decoder_raises_is_a_refusal() -> None:
         decode(b"fLaC" + bytes(900), [Piece(b"", 0, 904)], "audio/flac")
     with pytest.raises(BadContainer, match="the decoder fails"):
         decode(b"", [], "audio/ogg")
+
+
+RACE = """
+import sys, threading
+
+failures = []
+
+def run(line):
+    try:
+        exec(line, {})
+    except BaseException as error:
+        failures.append(repr(error))
+
+sys.setswitchinterval(1e-5)
+threads = [threading.Thread(target=run, args=(line,)) for line in sys.argv[1:]]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(*failures)
+"""
+
+
+def test_the_first_sounds_of_a_process_are_read_at_once() -> None:
+    """Threads that begin with different modules of PyAV, which import one another, all fail."""
+    sources = "".join(one.read_text() for one in Path(decoding.__file__).parent.rglob("*.py"))
+    lines = sorted(set(re.findall(r"\n +((?:import|from) av\b[^#\n]*[^# \n])", sources)))
+    assert len(lines) > 4
+    assert not [line for line in lines if line.startswith("from av.")]
+    done = subprocess.run(
+        [sys.executable, "-c", RACE, *lines * 2],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == ""

@@ -142,7 +142,7 @@ WRONG_BODIES = [
     ({"voice": 5}, "BadRequestError", "voice", "invalid_type"),
     ({"voice": {"name": "x"}}, "BadRequestError", "name", "unknown_parameter"),
     ({"voice": {}}, "BadRequestError", "voice.id", "missing_required_parameter"),
-    ({"voice": "no\nbody"}, "BadRequestError", "voice", "invalid_value"),
+    ({"voice": "no\nbody"}, "BadRequestError", "voice", "invalid_string"),
     ({"response_format": "ogg"}, "BadRequestError", "response_format", "invalid_value"),
     ({"speed": 0.2}, "BadRequestError", "speed", "number_below_min_value"),
     ({"speed": 4.1}, "BadRequestError", "speed", "number_above_max_value"),

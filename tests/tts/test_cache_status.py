@@ -8,6 +8,7 @@ import pytest
 
 from audiocache.clock import now_ms
 from audiocache.entries import NEVER, ORIGIN, AudioEntry
+from tts.api.headers import headers_of
 from tts.cache_status import cache_status, server_timing, status_of_stream
 from tts.service import TTSService
 from tts.speech import Speech, SpeechRequest
@@ -83,3 +84,15 @@ def test_a_stream_that_is_being_made(service: TTSService, joined: bool, told: st
 
 def test_server_timing() -> None:
     assert server_timing(speech(tier="memory"), 0.01234) == "audiocache;desc=memory;dur=12.3"
+
+
+def test_how_long_it_took_until_the_first_piece(service: TTSService) -> None:
+    """What is still being made has no end that could be told before it."""
+    streams = [service.stream_sync(SpeechRequest("Hello.")) for _ in range(2)]
+    told = headers_of(streams[0], on_request=False, seconds=0.01234)
+    assert told["Cache-Status"] == "audiocache; fwd=uri-miss"
+    assert told["Server-Timing"] == "first-byte;desc=provider;dur=12.3"
+    assert b"".join(streams[0])
+    told = headers_of(streams[1].ready(), on_request=False, seconds=0.01234)
+    assert told["Server-Timing"] == "audiocache;desc=memory;dur=12.3"
+    assert "Server-Timing" not in headers_of(streams[1], on_request=False, seconds=None)

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from audiocache.clock import Clock, now_ms
 from audiocache.conf import CacheConfig
-from audiocache.doctor import coordination, files, settings, space, storing, structure
+from audiocache.doctor import coordination, files, integrity, settings, space, storing, structure
 from audiocache.doctor import redis as redis_room
 from audiocache.doctor.case import Case
 from audiocache.doctor.findings import Finding
@@ -24,6 +24,8 @@ Examine = Callable[[Case], Iterable[Finding]]
 TROUBLE: Final = (sqlite3.Error, DatabaseError, InterfaceError, TierError, OSError)
 
 OF_DATABASE: Final[dict[str, Examine]] = {
+    "integrity": integrity.integrity,
+    "tables": structure.tables,
     "journal": structure.journal,
     "waiting": structure.waiting,
     "indexes": structure.indexes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from urllib.parse import quote
 from django.db import connections
 
 WAIT_SECONDS = 2.0
+STEPS = 10_000
+"""Of SQLite's machine between two looks at the clock."""
 
 
 class Sight(ABC):
@@ -48,6 +51,20 @@ class FileSight(Sight):
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows."""
         return self._connection.execute(sql, values).fetchall()
+
+    def rows_within(self, seconds: float, sql: str) -> list[Any]:
+        """All rows. Raises TimeoutError; may be interrupted as anything else."""
+        until = time.monotonic() + seconds
+        self._connection.set_progress_handler(lambda: time.monotonic() > until, STEPS)
+        try:
+            return self.rows(sql)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            # What was raised within the handler is known as an interruption alone.
+            raise (TimeoutError if time.monotonic() > until else KeyboardInterrupt) from error
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     def close(self) -> None:
         """Close the file."""

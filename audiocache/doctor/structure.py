@@ -1,9 +1,9 @@
-"""How the database is made: does it answer, is it migrated, has it its indexes and triggers?"""
+"""How the database is made: does it answer, is it migrated, are tables, indexes, triggers there?"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from django.apps import apps
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
+from django.db.models import Model
 
 from audiocache.database import is_own_file
 from audiocache.doctor.case import Case
@@ -50,6 +51,16 @@ BOOKS: Final = {
     """,
 }
 """Has anything been migrated? Django notes it there."""
+TABLES: Final = {
+    "sqlite": """
+        SELECT name FROM sqlite_master
+        WHERE type = 'table' AND substr(name, 1, 10) = 'audiocache' ORDER BY name
+    """,
+    "postgresql": """
+        SELECT relname FROM pg_class
+        WHERE relkind = 'r' AND left(relname, 10) = 'audiocache' AND pg_table_is_visible(oid)
+    """,
+}
 TRIGGERS: Final = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
@@ -162,21 +173,53 @@ def indexes(case: Case) -> Iterator[Finding]:
 
 def missing_indexes(sight: Sight) -> list[Columns]:
     """What the models have, and the database has not."""
-    there: dict[tuple[str, str], list[str]] = {}
-    for table, index, column in sight.rows(INDEXES[sight.vendor]):
-        there.setdefault((table, index), []).append(column)
-    held = {(table, tuple(columns)) for (table, _), columns in there.items()}
+    held = {(table, tuple(columns)) for (table, _), columns in columns_of(sight).items()}
     return sorted(set(_expected()) - held)
 
 
+def columns_of(sight: Sight) -> dict[tuple[str, str], list[str]]:
+    """By table and index."""
+    there: dict[tuple[str, str], list[str]] = {}
+    for table, index, column in sight.rows(INDEXES[sight.vendor]):
+        there.setdefault((table, index), []).append(column)
+    return there
+
+
 def _expected() -> Iterator[Columns]:
-    for model in apps.get_app_config("audiocache").get_models():
+    for model in models_here():
         meta = model._meta  # noqa: SLF001 - Django's documented API
         for index in meta.indexes:
             yield meta.db_table, tuple(index.fields)
         for field in meta.local_fields:
             if getattr(field, "db_index", False) and not field.primary_key:
                 yield meta.db_table, (field.attname,)
+
+
+def tables(case: Case) -> Iterator[Finding]:
+    """Those of the models."""
+    if missing := missing_tables(case.sight):
+        yield Finding(
+            "tables",
+            f"Tables are missing: {', '.join(missing)}.",
+            "What they are for is not kept; where it is the entries, all is paid for again.",
+            "; ".join(map(mend, ("tables", "triggers", "totals", "tags"))),
+        )
+
+
+def missing_tables(sight: Sight) -> list[str]:
+    """By name."""
+    expected = {model._meta.db_table for model in models_here()}  # noqa: SLF001 - Django's documented API
+    return sorted(expected.difference(tables_in(sight)))
+
+
+def tables_in(sight: Sight) -> list[str]:
+    """Those of the cache that there are."""
+    return [name for (name,) in sight.rows(TABLES[sight.vendor])]
+
+
+def models_here() -> Iterable[type[Model]]:
+    """Of the cache."""
+    return apps.get_app_config("audiocache").get_models()
 
 
 def triggers(case: Case) -> Iterator[Finding]:

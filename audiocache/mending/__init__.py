@@ -12,6 +12,8 @@ MENDS: Final[dict[str, Callable[[], int]]] = {
     "tags": contents.tags,
     "checksums": contents.checksums,
     "texts": contents.texts,
+    "integrity": structure.integrity,
+    "tables": structure.tables,
     "indexes": structure.indexes,
     "triggers": structure.triggers,
     "journal": structure.journal,

@@ -5,15 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from django.apps import apps
 from django.db import connections, models
 
 from audiocache import own_file
 from audiocache.doctor.sight import DjangoSight
-from audiocache.doctor.structure import STATEMENTS, Columns, missing_indexes, missing_triggers
+from audiocache.doctor.structure import (
+    STATEMENTS,
+    Columns,
+    missing_indexes,
+    missing_tables,
+    missing_triggers,
+    models_here,
+    tables_in,
+)
 from audiocache.exceptions import TierBusy
 from audiocache.finding import ready
+from audiocache.migrations import _statistics
 from audiocache.tiers.sql.connection import OwnConnection
+
+
+def integrity() -> int:
+    """Make SQLite's indexes anew from their tables. Raises TierError: a page itself is damaged."""
+    database = _file()
+    if database is None:
+        return 0
+    tables = tables_in(DjangoSight(database.alias))
+    with own_file.patient(database.wrapper):
+        for table in tables:
+            database.run(f"REINDEX {table}")
+    return len(tables)
+
+
+def tables() -> int:
+    """Make those that are missing, empty."""
+    alias = ready()
+    missing = missing_tables(DjangoSight(alias))
+    with connections[alias].schema_editor() as editor:
+        for model in models_here():
+            if model._meta.db_table in missing:  # noqa: SLF001 - Django's documented API
+                editor.create_model(model)
+        if missing:
+            _statistics.leave_out(None, editor)
+    return len(missing)
 
 
 def indexes() -> int:
@@ -29,7 +62,7 @@ def indexes() -> int:
 
 def _index(columns: Columns) -> tuple[type[models.Model], models.Index]:
     table, names = columns
-    for model in apps.get_app_config("audiocache").get_models():
+    for model in models_here():
         meta = model._meta  # noqa: SLF001 - Django's documented API
         if meta.db_table == table:
             named = (index for index in meta.indexes if tuple(index.fields) == names)

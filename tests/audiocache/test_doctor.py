@@ -348,6 +348,8 @@ OF_EITHER = [
 ]
 OF_EACH = [
     Fault("migrations.behind", migrate_back),
+    Fault("tables", lambda site: site.execute("DROP TABLE audiocache_spent")),
+    Fault("tables", lambda site: site.execute("DROP TABLE audiocache_entry")),
     Fault("indexes", drop_index),
     Fault("triggers", drop_trigger),
     Fault("totals", lambda _: Total.objects.update(entries=7)),

@@ -230,6 +230,8 @@ class RefusedClip(CacheModel):
     checksum = models.BigIntegerField(default=0)
     kept = models.BooleanField(_("kept"), default=False)
     audio = models.BinaryField(null=True)
+    # Null: an earlier release writes rows without.
+    tags = models.TextField(_("tags"), null=True, blank=True)  # noqa: DJ001 - see above
 
     class Meta:
         db_table = "audiocache_refused"

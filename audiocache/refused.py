@@ -8,14 +8,15 @@ Every method raises TierError alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, Self
 
 from audiocache import database
 from audiocache.clock import DAY_MS
 from audiocache.conf import PERSISTENT, CacheConfig
 from audiocache.entries import Clip, Recording
-from audiocache.rows import checksum, labels_in
+from audiocache.rows import checksum, labels_in, tags_in
 from audiocache.tiers.sql import dialect_for
 
 MAX_ROWS: Final = 10_000
@@ -51,6 +52,8 @@ class RefusedRow(NamedTuple):
     model: str
     voice: str
     language: str
+    tags: str | None
+    """In JSON; None: it has none."""
     reason: str
     times: int
     since: int
@@ -83,6 +86,7 @@ def row_of(
         model=model,
         voice=voice,
         language=language,
+        tags=json.dumps(recording.tags) if recording.tags else None,
         reason=refusal.reason,
         times=refusal.times,
         since=refusal.since,
@@ -121,8 +125,21 @@ class RefusedTable:
         return Refusal._make(rows[0]) if rows else None
 
     def save(self, row: RefusedRow) -> None:
-        """Remember a refusal in place of the source's former one."""
-        self._database.run(self._sql(_SAVE), row)
+        """Remember a refusal in place of the source's former one, whose tags it has, too."""
+        with self._database.transaction():
+            self._database.run(self._sql(_SAVE), row)
+            if row.tags:
+                self.add_tags(row.source_key, tags_in(row.tags))
+
+    def add_tags(self, source_key: str, tags: Collection[str]) -> None:
+        """Have it found by these, too, if it is there."""
+        held = self._database.query(self._sql(_TAGS), [source_key])
+        if all(set(tags).issubset(_tags_of(row)) for row in held):
+            return
+        with self._database.transaction():
+            for row in self._database.query(self._sql(_HOLD), [source_key]):
+                both = json.dumps(sorted({*_tags_of(row), *tags}))
+                self._database.run(self._sql(_TAG), [both, source_key])
 
     def forget(self, source_keys: Sequence[str]) -> None:
         """Forget sources, and give up their bytes."""
@@ -146,12 +163,20 @@ class RefusedTable:
         return statement.replace("?", self._mark)
 
 
+def _tags_of(row: Sequence[str | None]) -> tuple[str, ...]:
+    return tags_in(row[0]) if row[0] else ()
+
+
 _FIND: Final = f"SELECT {', '.join(Refusal._fields)} FROM audiocache_refused WHERE source_key = ?"
 _SAVE: Final = (
     f"INSERT INTO audiocache_refused ({', '.join(RefusedRow._fields)})"
     f" VALUES ({', '.join('?' * len(RefusedRow._fields))}) ON CONFLICT (source_key) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in RefusedRow._fields[1:])
+    + ", ".join(f"{name} = excluded.{name}" for name in RefusedRow._fields[1:] if name != "tags")
 )
+_TAGS: Final = "SELECT tags FROM audiocache_refused WHERE source_key = ?"
+_HOLD: Final = "UPDATE audiocache_refused SET times = times WHERE source_key = ? RETURNING tags"
+"""Whoever else adds one waits."""
+_TAG: Final = "UPDATE audiocache_refused SET tags = ? WHERE source_key = ?"
 _FORGET: Final = "DELETE FROM audiocache_refused WHERE source_key = ?"
 _KEPT: Final = (
     "SELECT id, size FROM audiocache_refused WHERE kept ORDER BY refused DESC, id DESC LIMIT ?"

@@ -56,7 +56,7 @@ def entry_in(row: Sequence[Any], tier: str) -> AudioEntry:
     if not (0 <= row[_CREATED] <= LATEST and _is_end(row[_EXPIRES]) and _is_end(row[_KEEP_UNTIL])):
         raise CorruptEntry("an instant is none")
     _check_variant(row[_VARIANT])
-    tags = _tags_in(row[_TAGS]) if row[_TAGS] else ()
+    tags = tags_in(row[_TAGS]) if row[_TAGS] else ()
     return AudioEntry._make((*row[:_TAGS], tags, sound, tier, False, False, False, False))
 
 
@@ -89,7 +89,8 @@ def _check_variant(variant: str) -> None:
     _parameters_in(variant)
 
 
-def _tags_in(value: str) -> tuple[str, ...]:
+def tags_in(value: str) -> tuple[str, ...]:
+    """Of a column. Raises CorruptEntry."""
     try:
         tags = json.loads(value)
         "".join(tags).encode()

@@ -7,7 +7,7 @@ network cut is remembered for seconds: enough for a herd, and its bytes are kept
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
@@ -21,7 +21,7 @@ from audiocache.entries import Clip, Recording
 from audiocache.exceptions import TierError
 from audiocache.refused import Refusal, RefusedTable, row_of
 from tts.exceptions import CutAnswer, NotAudio
-from tts.quarantine import Limits, described
+from tts.quarantine import NOTHING, Limits, described
 
 FIRST_MS: Final = 600_000
 LONGEST_MS: Final = DAY_MS
@@ -54,17 +54,24 @@ class Refusals:
         self._circuit = Circuit("refusals")
         self._known: dict[str, _Known] = {}
 
-    def guarded(self, clip: Clip, make: Callable[[], Recording], name: str = "") -> Recording:
+    def guarded(
+        self,
+        clip: Clip,
+        make: Callable[[], Recording],
+        name: str = "",
+        tags: Collection[str] = (),
+    ) -> Recording:
         """What `make` gives, unless a refusal is remembered; remembers and forgets by it.
 
-        `name` is for an account of its own among those who make the clip.
+        `name` is for an account of its own among those who make the clip. By its `tags` the
+        refused answer is erased.
         """
         named = replace(clip, source_key=name) if name else clip
-        self.check(named.source_key)
         try:
+            self.check(named.source_key)
             recording = make()
         except NotAudio as error:
-            self.note(named, error, keep=named.source_key == clip.source_key)
+            self.note(named, error, keep=named.source_key == clip.source_key, tags=tags)
             raise
         if named.source_key in self._known:
             self.forget(named.source_key)
@@ -76,19 +83,27 @@ class Refusals:
         if refusal is not None and refusal.until > self._clock():
             raise _remembered(refusal)
 
-    def note(self, clip: Clip, error: NotAudio, *, keep: bool = True) -> None:
+    def note(
+        self, clip: Clip, error: NotAudio, *, keep: bool = True, tags: Collection[str] = ()
+    ) -> None:
         """Remember a refusal, and keep its bytes for people; `error` then says until when.
 
         They are not to `keep` where they could not be stored as what the clip's own name says.
         """
-        if error.until is not None:
-            return  # It was remembered, not refused anew.
+        if error.until is not None:  # It was remembered, not refused anew.
+            self.tag(clip.source_key, tags)
+            return
         now = self._clock()
         refusal = following(self._refusal(clip.source_key), now, error)
         self._remember(clip.source_key, refusal)
         error.since, error.until = utc(refusal.since), utc(refusal.until)
-        recording = error.recording
+        recording = replace(error.recording or NOTHING, tags=tuple(tags))
         self._ask(lambda table: self._save(table, clip, recording, refusal, wanted=keep))
+
+    def tag(self, source_key: str, tags: Collection[str]) -> None:
+        """Have what is remembered of it found by these, too: it may have their subject's text."""
+        if tags:
+            self._ask(lambda table: table.add_tags(source_key, tags))
 
     def forget(self, source_key: str) -> None:
         """Let the provider be asked again, and give up the refused bytes."""
@@ -119,7 +134,7 @@ class Refusals:
         self,
         table: RefusedTable,
         clip: Clip,
-        recording: Recording | None,
+        recording: Recording,
         refusal: Refusal,
         *,
         wanted: bool,

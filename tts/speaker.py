@@ -240,7 +240,8 @@ class Speaker(ABC):
             return make(self.provider, prepared.request, seconds, self.limits, relay, meter)
 
         refusals, clip = refusals_of(self.cache, Limits.of(self.config)), prepared.clip
-        return refusals.guarded(clip, make_it, self.sharing.name_of(clip.source_key))
+        name = self.sharing.name_of(clip.source_key)
+        return refusals.guarded(clip, make_it, name, prepared.tags)
 
 
 def too_late(seconds: float) -> SpeechTimeout:

@@ -10,7 +10,7 @@ from audiocache import get_audio_cache
 from audiocache.content_types import UNKNOWN
 from audiocache.entries import Clip, Recording
 from audiocache.models import RefusedClip
-from audiocache.rows import checksum
+from audiocache.rows import checksum, tags_in
 from tts.formats import content_type_of
 from tts.refusals import refusals_of
 
@@ -61,6 +61,7 @@ def _recording(refused: RefusedClip, audio: bytes) -> Recording:
     return Recording(
         audio=audio,
         content_type=asked if refused.content_type == UNKNOWN else refused.content_type,
+        tags=tags_in(refused.tags) if refused.tags else (),
         duration_ms=refused.duration_ms,
         cost=refused.cost,
         billed_units=refused.billed_units,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -27,10 +28,11 @@ class Subject:
     rows: Q
     """The entries of it."""
     refused: Q | None
-    """Refused answers of it; None: those of the texts and sources that its entries have."""
+    """Refused answers of it; None: those that have its tag, or a text that its entries have."""
     discard: Callable[[MultiTierAudioCache], bool]
     scope: Step | None = None
     """In which namespaces it was looked for, where none was named."""
+    tag: str = ""
 
 
 def of_tag(tag: str) -> Subject:
@@ -41,6 +43,7 @@ def of_tag(tag: str) -> Subject:
         rows=Q(key__in=tagged),
         refused=None,
         discard=lambda cache: cache.discard_tag(tag),
+        tag=tag,
     )
 
 
@@ -91,21 +94,28 @@ def of_keys(keys: Sequence[str]) -> Subject:
 
 
 def refused_of(subject: Subject) -> list[Q]:
-    """Where its refused answers are; asked before its entries are gone.
-
-    A refused answer has no tag: it is found by the text that an entry with the tag has.
-    """
+    """Where its refused answers are; asked before its entries are gone."""
     if subject.refused is not None:
         return [subject.refused]
     texts = entries().filter(subject.rows).values_list("namespace", "text_digest").distinct()
     by_namespace: dict[str, list[str]] = {}
     for namespace, digest in texts:
         by_namespace.setdefault(namespace, []).append(digest)
-    return [
+    tagged = [Q(source_key__in=batch) for batch in batches(_refused_with(subject.tag))]
+    return tagged + [
         Q(namespace=namespace, text_digest__in=batch)
         for namespace, digests in by_namespace.items()
         for batch in batches(digests)
     ]
+
+
+def _refused_with(tag: str) -> Iterator[str]:
+    """Source keys of refused answers. There are so few that all that have a tag are looked at."""
+    rows = RefusedClip.objects.using(ready()).filter(tags__isnull=False)
+    for source_key, tags in rows.values_list("source_key", "tags"):
+        # As it stands there, between quotes.
+        if json.dumps(tag) in tags:
+            yield source_key
 
 
 def forget_refused(where: Iterable[Q]) -> int:

@@ -46,6 +46,7 @@ def tables() -> int:
                 editor.create_model(model)
         if missing:
             _statistics.leave_out(None, editor)
+            _statistics.leave_out_later(None, editor)
     return len(missing)
 
 

@@ -6,6 +6,7 @@ and only a superuser could rewrite them. No plan of ours needs those of these co
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 SAID: Final = {
@@ -14,6 +15,8 @@ SAID: Final = {
     "audiocache_refused": ("text", "audio", "timings"),
 }
 """Columns that hold texts, tags, words and sounds."""
+LATER: Final = {"audiocache_refused": ("tags",)}
+"""Of those, what was added after `SAID` was first left out."""
 NONE: Final = 0
 DEFAULT: Final = -1
 
@@ -23,14 +26,19 @@ def leave_out(_apps: Any, schema_editor: Any) -> None:
     _set(schema_editor, NONE)
 
 
+def leave_out_later(_apps: Any, schema_editor: Any) -> None:
+    """The same for what was added."""
+    _set(schema_editor, NONE, LATER)
+
+
 def take_again(_apps: Any, schema_editor: Any) -> None:
     """As for any other column."""
     _set(schema_editor, DEFAULT)
 
 
-def _set(schema_editor: Any, target: int) -> None:
+def _set(schema_editor: Any, target: int, said: Mapping[str, Sequence[str]] = SAID) -> None:
     if schema_editor.connection.vendor != "postgresql":
         return
-    for table, columns in SAID.items():
+    for table, columns in said.items():
         changes = ", ".join(f"ALTER {column} SET STATISTICS {target}" for column in columns)
         schema_editor.execute(f"ALTER TABLE {table} {changes}")

@@ -122,11 +122,11 @@ class Subject:
         return {name for name, raw in files.items() if any(needle in raw for needle in needles)}
 
 
-def refuse(config: CacheConfig, text: str, audio: bytes) -> None:
+def refuse(config: CacheConfig, text: str, audio: bytes, *tags: str) -> None:
     table = RefusedTable.of(config)
     assert table is not None
     refusal = Refusal(since=NOW, until=NOW, times=1, reason="it is silent", provider="tone")
-    clip, recording = clip_of(text, {"voice": "nova"}, ""), Recording(audio=audio)
+    clip, recording = clip_of(text, {"voice": "nova"}, ""), Recording(audio=audio, tags=tags)
     row = row_of(clip, recording, refusal, NOW, keep=True, store_text=config.store_text)
     table.save(row)
 
@@ -613,3 +613,21 @@ class TestNamespaces:
         told = json.loads(run("remove", "Hello", "--all-variants", "--erase", "--yes", "--json"))
         assert told["complete"] is False
         assert [s["place"] for s in told["steps"] if s["state"] == "kept"] == ["namespaces"]
+
+
+def test_a_refused_answer_of_which_there_is_no_entry_goes_with_its_tag(
+    cache: MultiTierAudioCache, alias: str
+) -> None:
+    subject = Subject()
+    refuse(cache.config, subject.texts[0], subject.sounds[0], "other", TAG)
+    refuse(cache.config, "somebody else", NEIGHBOUR, f"{TAG} II", "other")
+    assert subject.found_in(database_files(alias)) != set()
+    said = json.loads(run("remove", "--tag", TAG, "--yes", "--json"))
+    steps = {step["place"]: step["told"] for step in said["steps"]}
+    assert steps["refused answers"] == "1 forgotten, with their bytes"
+    run("scrub", "--yes")
+    [left] = RefusedClip.objects.all()
+    assert left.text == "somebody else"
+    left.delete()  # whose tag begins with the subject's
+    run("scrub", "--yes")
+    assert subject.found_in(database_files(alias)) == set()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from django.db import connections, transaction
 from audiocache import CacheConfig, MultiTierAudioCache
 from audiocache.clock import now_ms
 from audiocache.entries import Clip, Recording
+from audiocache.exceptions import TierBusy
 from audiocache.keys import clip_of
 from audiocache.models import RefusedClip
 from audiocache.refused import KEPT_MS, RefusedTable
@@ -332,3 +336,57 @@ def test_it_can_be_imported_before_django_is_ready() -> None:
     code = "import tts.refusals; print('ok')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "ok\n", done.stderr
+
+
+def test_a_refusal_has_the_tags_of_all_who_asked(
+    memory: Refusals, config: CacheConfig, clock: Clock, alias: str
+) -> None:
+    def broken() -> Recording:
+        raise refused()
+
+    def ask(asked: Refusals, *tags: str) -> None:
+        with pytest.raises(NotAudio):
+            asked.guarded(CLIP, broken, tags=tags)
+
+    ask(memory)
+    assert [row.tags for row in rows(alias)] == [None]
+    ask(memory, "user:2")
+    ask(process(config, clock), "user:1", "user:2")
+    assert [row.tags for row in rows(alias)] == ['["user:1", "user:2"]']
+    clock.now += FIRST_MS + 1
+    ask(process(config, clock), "user:3")
+    assert [row.tags for row in rows(alias)] == ['["user:1", "user:2", "user:3"]']
+    memory.forget(CLIP.source_key)
+    memory.tag(CLIP.source_key, ["user:4"])
+    assert rows(alias) == []
+
+
+def test_tags_that_are_added_at_once_are_all_there(config: CacheConfig, alias: str) -> None:
+    process(config, Clock()).note(CLIP, refused())
+    gate, tags = threading.Barrier(3), [f"user:{number}" for number in range(9)]
+
+    def add(place: int) -> None:
+        table = RefusedTable(alias)
+        gate.wait(20)
+        for tag in tags[place::3]:
+            until_it_is_taken(partial(table.add_tags, CLIP.source_key, [tag]))
+        connections[alias].close()
+
+    threads = [threading.Thread(target=add, args=[place]) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    [row] = rows(alias)
+    assert row.tags is not None
+    assert json.loads(row.tags) == tags
+
+
+def until_it_is_taken(call: Callable[[], None]) -> None:
+    """A busy database is asked again."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            return call()
+        except TierBusy:
+            assert time.monotonic() < until

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from audiocache import MultiTierAudioCache
+from audiocache import MultiTierAudioCache, get_audio_cache
+from audiocache.builder import replace_audio_cache
+from audiocache.models import RefusedClip
+from audiocache.pulse import pulse
 from tests.tts.doubles import StubProvider
 from tts.conf import TTSConfig
-from tts.exceptions import InvalidSpeechRequest, ProviderDown
+from tts.exceptions import InvalidSpeechRequest, NotAudio, ProviderDown
 from tts.retry import without_waits
 from tts.service import TTSService
 from tts.speech import SpeechRequest
+from tts.verdicts import accept
+from tts.wav import wav_of
 
 TEXT = "Your appointment is on Tuesday."
 REQUEST = SpeechRequest(TEXT)
+SILENCE = wav_of(bytes(48_000), 8000)
+ON_SQLITE = pytest.mark.django_db(transaction=True, databases=["default", "audiocache"])
 Verb = Callable[[TTSService, Iterable[str]], object]
 
 
@@ -109,3 +118,44 @@ def test_what_is_no_tag_is_refused_before_anything_is_paid_for(
     with pytest.raises(InvalidSpeechRequest, match="tags"):
         service.synthesize_sync(REQUEST, tags=tags)
     assert provider.calls == []
+
+
+def broken_service(cache: MultiTierAudioCache) -> tuple[TTSService, StubProvider]:
+    """Its provider answers with what is no sound."""
+    config = TTSConfig.of_dict({"TIMEOUT": 10})
+    provider = StubProvider(config)
+    provider.answer = lambda recording: replace(recording, audio=SILENCE)
+    return TTSService(config, cache=cache, provider=provider), provider
+
+
+@pytest.fixture
+def with_table(settings: Any) -> Iterator[MultiTierAudioCache]:
+    settings.AUDIOCACHE = {"PERSISTENT_DATABASE": "audiocache"}
+    yield (cache := get_audio_cache())
+    replace_audio_cache(None)
+    cache.close()
+    pulse.stop()
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_a_refused_answer_has_the_tags_of_all_who_asked_again(
+    with_table: MultiTierAudioCache, verb: Verb
+) -> None:
+    service, provider = broken_service(with_table)
+    for number in range(3):
+        with without_waits(), pytest.raises(NotAudio):
+            verb(service, [f"user:{number}"])
+    [row] = RefusedClip.objects.all()
+    assert row.tags == '["user:0", "user:1", "user:2"]'
+    assert {request.text for request in provider.calls} == {TEXT}
+
+
+@ON_SQLITE
+def test_a_refused_clip_that_is_accepted_keeps_its_tags(with_table: MultiTierAudioCache) -> None:
+    service, _ = broken_service(with_table)
+    with without_waits(), pytest.raises(NotAudio):
+        service.synthesize_text_sync(TEXT, tags=["user:1"])
+    [accepted] = accept(RefusedClip.objects.all())
+    assert accepted.text == TEXT
+    assert stored_tags(service) == ("user:1",)

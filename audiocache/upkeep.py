@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from audiocache.flights import Flights
@@ -20,6 +21,9 @@ SAVED: Final = "cache.saved"
 """The counter of what hits would have cost, in millionths."""
 PROBE_SECONDS: Final = 0.5
 """How often it is asked whether a broken tier is to be tried; the circuit says when."""
+
+after_flush: Final[list[Callable[[], object]]] = []
+"""What the pulse does as soon as it has flushed a cache: what hits saved is known by then."""
 
 
 class Upkeep:
@@ -66,6 +70,8 @@ class Upkeep:
         before = self._flushed
         if not self.flush(pulse.allowance()):
             return 0.0  # the others' turn first
+        for work in after_flush:
+            work()
         if self._flushed is not before or self._ladder.following.trusted:
             self._ladder.pause()  # in use: a server would be connected to for ever
         else:

@@ -7,7 +7,9 @@ last time is added. A counter never falls: what the cache takes back is set off 
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache as remembered
@@ -32,12 +34,14 @@ from audiocache.metrics.families import (
 )
 from audiocache.pulse import pulse
 from audiocache.stats import BUCKETS, ERROR_KINDS, MICROSECONDS, OPERATIONS, latency_names
-from audiocache.upkeep import FLUSH_SECONDS
+from audiocache.upkeep import FLUSH_SECONDS, after_flush
 
 Add = Callable[[float], object]
 
 RESULTS: Final = {"hits": "hit", "misses": "miss", "stale": "stale"}
 REASONS: Final = ("evicted", "expired", "oversize", "refused")
+LATE_SECONDS: Final = 0.5
+"""A flush is waited for so long beyond its time."""
 DAMAGE: Final = ("corrupt", "newer_schema")
 
 writing: Final = ForkGate()
@@ -53,6 +57,8 @@ class Publisher:
         self._lock = RenewedLock()
         self._told: WeakKeyDictionary[MultiTierAudioCache, Counter[str]] = WeakKeyDictionary()
         self._begun = False
+        self._published = -math.inf
+        """When; by the monotonic clock."""
         self.gauges: list[Callable[[MultiTierAudioCache], object]] = [_look_at_tiers]
         """What is looked at, and not counted."""
         self.counters: dict[str, Add] = {}
@@ -67,6 +73,7 @@ class Publisher:
         """See that the files of several processes are written; once."""
         if is_multiprocess() and not self._begun:
             self._begun = True
+            after_flush.append(self.publish_own)
             pulse.every(FLUSH_SECONDS, self.beat)
             pulse.ensure()
 
@@ -75,17 +82,26 @@ class Publisher:
         if (cache := built_audio_cache()) is not None:
             self._told[cache] = cache.counters()
 
-    def beat(self) -> None:
-        """The pulse's."""
+    def beat(self) -> float | None:
+        """The pulse's, for a cache that has nothing to flush."""
+        left = self._published + FLUSH_SECONDS + LATE_SECONDS - time.monotonic()
+        if left > 0 and pulse.running:  # at the end, whatever was counted since
+            return left
+        self.publish_own()
+        if (cache := built_audio_cache()) is not None:
+            cache.ladder.release()
+        return None
+
+    def publish_own(self) -> None:
+        """As `publish`, unless what was counted may be another process's."""
         if not unannounced():
             self.publish()
-            if (cache := built_audio_cache()) is not None:
-                cache.ladder.release()
 
     def publish(self) -> None:
         """Bring all of it up to date."""
         self.count()
         self.look()
+        self._published = time.monotonic()
 
     def count(self) -> None:
         """Add what was counted since the last time."""

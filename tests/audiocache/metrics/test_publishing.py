@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import REGISTRY
 
+from audiocache import upkeep
 from audiocache.builder import replace_audio_cache
 from audiocache.cache import MultiTierAudioCache
+from audiocache.entries import Recording
 from audiocache.exceptions import TierUnavailable
-from audiocache.metrics import families
+from audiocache.keys import clip_of
+from audiocache.metrics import families, publishing
 from audiocache.metrics.publishing import publisher
+from audiocache.pulse import pulse
 from audiocache.testing import failing, faulty_tier
 from tests.audiocache.conftest import ON_SQLITE, NewCache, NewTier
 from tests.factories import FakeClock
@@ -131,3 +135,47 @@ def test_without_a_cache_there_is_nothing_to_count() -> None:
         assert list(families.REQUESTS.collect())
     finally:
         replace_audio_cache(before)
+
+
+@pytest.fixture
+def several(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Several processes are scraped as one: each writes what it counted by itself."""
+    monkeypatch.setattr(publishing, "is_multiprocess", lambda: True)
+    publisher.begin()
+    yield
+    pulse.forget(publisher.beat)
+    upkeep.after_flush.remove(publisher.publish_own)
+    publisher._begun = False
+
+
+@pytest.mark.usefixtures("several")
+def test_what_hits_saved_is_told_by_the_flush_that_reckons_it(
+    cache: MultiTierAudioCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+    monkeypatch.setitem(publisher.counters, upkeep.SAVED, told.append)
+    clip = clip_of("Hello", {})
+    cache.store(clip, Recording(audio=b"sound", cost=21))
+    publisher.beat()
+    for _ in range(3):
+        assert cache.find(clip)
+    cache._upkeep.beat()
+    assert told == [63]
+
+
+@pytest.mark.usefixtures("several")
+def test_between_two_flushes_nothing_is_told_but_at_the_end(
+    cache: MultiTierAudioCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+    monkeypatch.setitem(publisher.counters, "memory.misses", told.append)
+    publisher.publish()
+    cache.get("absent")
+    pulse.ensure()
+    left = publisher.beat()
+    assert told == []
+    assert left is not None
+    assert 0 < left <= upkeep.FLUSH_SECONDS + publishing.LATE_SECONDS
+    pulse.stop()
+    publisher.beat()
+    assert told == [1]

@@ -27,6 +27,10 @@ from tests.tts.vendors.server import Server
 
 PHRASES, ROUNDS = 6, 8
 TASKS = 4
+SAVED = "tts_saved_dollars_total"
+PRICE = {"provider": "openai", "model": "tts-1", "rate": 15}
+COST = len("phrase0") * 15e-6
+"""Of a hit."""
 AT_START = 1
 """Entries that Celery's parent puts before it forks."""
 CALLS = {"provider": "openai", "model": "tts-1", "outcome": "ok"}
@@ -104,6 +108,7 @@ def load(server: Served) -> int:
 @contextlib.contextmanager
 def site(kind: Kind, folder: Path, vendor: Server, **more: str) -> Iterator[Served]:
     given = settings(folder, vendor.url, BACKEND="sqlite", METRICS_TOKEN="sesame")
+    given["TTS"] |= {"PRICES": [PRICE]}
     files = folder / "metrics"
     own = folder / kind.words.partition("|")[0]
     for one in (files, own):
@@ -112,6 +117,14 @@ def site(kind: Kind, folder: Path, vendor: Server, **more: str) -> Iterator[Serv
         kind, given, own, FLUSH="0.2", PROMETHEUS_MULTIPROC_DIR=str(files), **more
     ) as server:
         yield server
+
+
+def saved(server: Served, dollars: float) -> None:
+    """Wait until it is told: a flush may have been under way when the last hit came."""
+    end = time.monotonic() + 20
+    while (seen := total(scraped(server), SAVED)) != pytest.approx(dollars):
+        assert time.monotonic() < end, f"{seen} of {dollars}"
+        time.sleep(0.1)
 
 
 def in_database(folder: Path) -> dict[str, int]:
@@ -152,10 +165,12 @@ def test_a_scrape_equals_the_clients_count(tmp_path: Path, vendor: Server) -> No
         until(server, asked := asked + load(server), calls=PHRASES + TASKS)
         assert len(vendor.heard) == PHRASES + TASKS
         written(tmp_path, asked)
+        saved(server, before := in_database(tmp_path)["cache.saved"] / 1e6)
         # One that is killed takes nothing along that it had told.
         os.kill(killed := min(processes), signal.SIGKILL)
         two_processes(server, without=killed)
         values = until(server, asked + load(server), calls=PHRASES + TASKS)
+        saved(server, before + PHRASES * ROUNDS * COST)
         worker.end()
         server.end()
     assert errors(values) == {}

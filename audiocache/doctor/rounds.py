@@ -33,6 +33,7 @@ OF_DATABASE: Final[dict[str, Examine]] = {
     "totals": storing.totals,
     "tags": storing.tags,
     "checksums": storing.checksums,
+    "soundless": storing.soundless,
     "files": files.files,
     "expired": storing.expired,
     "texts": storing.texts,

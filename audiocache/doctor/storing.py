@@ -32,6 +32,11 @@ _SOUNDS: Final = f"""
     WHERE id > ? AND (audio IS NOT NULL OR storage_name <> '')
         AND schema_version <= {SCHEMA_VERSION} ORDER BY id LIMIT ?
 """  # noqa: S608 - SCHEMA_VERSION is a whole number of ours
+# Without a WHERE for it: a sample would look for one through the whole table.
+_SOUNDLESS: Final = f"""
+    SELECT id, audio IS NULL AND storage_name = '' AND schema_version <= {SCHEMA_VERSION}
+    FROM audiocache_entry WHERE id > ? ORDER BY id LIMIT ?
+"""  # noqa: S608 - as above
 
 
 class Sound(NamedTuple):
@@ -97,6 +102,18 @@ def checksums(case: Case) -> Iterator[Finding]:
             f"The sound of {damaged:,} of {looked:,} entries looked at is damaged.",
             "Each is paid for again when it is asked for; the disk or memory may be failing.",
             mend("checksums"),
+        )
+
+
+def soundless(case: Case) -> Iterator[Finding]:
+    """Of a sample; deep: of all."""
+    looked = [is_so for _, is_so in looked_at(case, _SOUNDLESS)]
+    if number := sum(looked):
+        yield Finding(
+            "soundless",
+            f"{number:,} of {len(looked):,} entries looked at have no sound, nor a file for it.",
+            "Each is paid for again when it is asked for; who writes to the table?",
+            mend("soundless"),
         )
 
 

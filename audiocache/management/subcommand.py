@@ -19,6 +19,9 @@ class Subcommand(ABC):
     takes_anything: ClassVar[bool] = False
     """Options are not looked at: they come as words."""
 
+    checks_settings: ClassVar[bool] = False
+    """It tells itself what `manage.py check` says, and runs also where that is an error."""
+
     def __init__(self, stdout: OutputWrapper, stderr: OutputWrapper) -> None:
         self.out = Output(stdout)
         self.err = Output(stderr)

@@ -11,6 +11,7 @@ MENDS: Final[dict[str, Callable[[], int]]] = {
     "totals": contents.totals,
     "tags": contents.tags,
     "checksums": contents.checksums,
+    "soundless": contents.soundless,
     "texts": contents.texts,
     "integrity": structure.integrity,
     "tables": structure.tables,

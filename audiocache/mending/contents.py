@@ -57,6 +57,15 @@ def checksums() -> int:
     return tier.counts["corrupt"] - before
 
 
+def soundless() -> int:
+    """Delete entries that have no sound. A look-up leaves them to the release that made them."""
+    rows = entries().filter(audio__isnull=True, storage_name="", schema_version__lte=SCHEMA_VERSION)
+    deleted = 0
+    while ids := list(rows.order_by("id").values_list("id", flat=True)[:BATCH]):
+        deleted += rows.filter(id__in=ids).delete()[0]
+    return deleted
+
+
 def texts() -> int:
     """Forget the texts of entries, in every tier, and of refused answers."""
     cache, done = get_audio_cache(), 0

@@ -26,6 +26,7 @@ from audiocache import get_audio_cache
 from audiocache.builder import replace_audio_cache
 from audiocache.clock import now_ms
 from audiocache.doctor.rounds import examine
+from audiocache.management.commands.audiocache import Command
 from audiocache.models import (
     AudioCacheEntry,
     Charge,
@@ -356,6 +357,7 @@ OF_EACH = [
     Fault("tags", lambda _: Tag.objects.create(tag="gone", key="0" * 64)),
     Fault("checksums", damage),
     Fault("checksums", file_damaged),
+    Fault("soundless", lambda _: AudioCacheEntry.objects.update(audio=None)),
     Fault("files.missing", file_gone),
     Fault("files.orphaned", file_without_row),
     Fault(
@@ -544,3 +546,24 @@ def test_a_log_that_is_read_is_not_cut(settings: Any, monkeypatch: pytest.Monkey
     finally:
         reader.close()
         end()
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [({"AUDIOCACHE": {"MEMORY_MAX_SIZE": -4}}, "audiocache.E001"),
+     ({"TTS": {"PROVIDER": "nobody"}, "AUDIOCACHE": {"BACKEND": "memory"}}, "tts.E003")],
+)  # fmt: skip
+def test_where_settings_are_errors_it_says_so_itself(
+    settings: Any, capsys: pytest.CaptureFixture[str], wrong: dict[str, Any], found: str
+) -> None:
+    """As typed in a shell, where Django looks at settings before any command."""
+    for name, value in wrong.items():
+        setattr(settings, name, value)
+    with pytest.raises(SystemExit) as status:
+        Command().run_from_argv(["manage.py", "audiocache", "doctor", "--json"])
+    assert status.value.code == 1
+    assert found in {one["name"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    with pytest.raises(SystemExit):
+        Command().run_from_argv(["manage.py", "audiocache", "stats", "--json"])
+    assert "SystemCheckError" in capsys.readouterr().err

@@ -31,6 +31,13 @@ class Command(BaseCommand):
             )
             subcommand.add_arguments(own)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Django's checks come before, but for who tells them."""
+        subcommand = registry.build(options["subcommand"], self.stdout, self.stderr)
+        if subcommand.checks_settings:
+            options["skip_checks"] = True
+        return super().execute(*args, **options)
+
     def handle(self, *_: Any, **options: Any) -> None:
         """Run the subcommand; what is wrong with settings or database is a sentence."""
         subcommand = registry.build(options["subcommand"], self.stdout, self.stderr)

@@ -15,6 +15,7 @@ class Doctor(Subcommand):
     """Only looks. Its exit status is 1 where something was found."""
 
     help = "Look for what is wrong with the cache, and say what to type to mend it."
+    checks_settings = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--deep and --json"""

@@ -16,6 +16,7 @@ from audiocache.mending import MENDS
 
 COSTS: Final = {
     "checksums": "Reads every sound; damaged entries are deleted.",
+    "soundless": "Deletes entries that have no sound.",
     "texts": "Deletes the texts of all entries, in every tier.",
     "tags": "Deletes tags of entries that are gone.",
     "leases": "Takes leases that end in more than an hour.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
@@ -71,7 +72,8 @@ def warm(
 ) -> Warming:
     """Speak and store what is not stored yet, as many at once as TTS_MAX_CONCURRENT leaves.
 
-    May be interrupted at any time and run again: each clip is stored as soon as it is made.
+    May be interrupted at any time and run again: each clip is stored as soon as it is made, and
+    what is under way is waited for, and counted.
     A phrase that fails is counted by its kind of error, and the next one is tried.
     """
     speaker = service or get_tts_service()
@@ -80,11 +82,19 @@ def warm(
         return result
     wanted = takewhile(lambda _: not result.stopped_by, requests)
     at_once = warming_at_once(speaker.config.max_concurrent)
-    make = partial(_made if at_once == 1 else _made_on_a_thread, speaker, namespace)
-    for request, outcome in _outcomes(wanted, make, at_once):
-        _count(result, request, outcome)
-        if progress is not None:
-            progress(result)
+    if at_once == 1:
+        outcomes = _one_by_one(wanted, speaker, namespace)
+    else:
+        outcomes = _at_once(wanted, partial(_made_on_a_thread, speaker, namespace), at_once)
+    try:
+        for request, outcome in outcomes:
+            _count(result, request, outcome)
+            if progress is not None:
+                progress(result)
+    except KeyboardInterrupt as interruption:
+        for request, outcome in _under_way(outcomes, interruption):
+            _count(result, request, outcome)
+        raise
     return result
 
 
@@ -93,6 +103,8 @@ SKIPPED: Final = "skipped"
 
 Outcome = str | TTSError
 """STORED, SKIPPED, STALE or what went wrong."""
+Outcomes = Generator[tuple[SpeechRequest, Outcome], None, None]
+Make = Callable[[SpeechRequest], Outcome]
 
 
 def _made(speaker: TTSService, namespace: str, request: SpeechRequest) -> Outcome:
@@ -129,27 +141,68 @@ def _made_on_a_thread(speaker: TTSService, namespace: str, request: SpeechReques
         speaker.cache.ladder.release()  # the thread's connection, which nobody else would close
 
 
-def _outcomes(
-    requests: Iterable[SpeechRequest], make: Callable[[SpeechRequest], Outcome], at_once: int
-) -> Iterator[tuple[SpeechRequest, Outcome]]:
-    """Each request and how it went, as they end."""
-    if at_once == 1:
-        yield from ((request, make(request)) for request in requests)
-        return
+def _interrupted(speaker: TTSService, namespace: str, request: SpeechRequest) -> Outcome | None:
+    """How the one went that was under way, which is paid for: it is waited for. None: it was not.
+
+    It may have ended at that moment.
+    """
+    if not (len(speaker.cache.flights) or _is_held(speaker, namespace, request)):
+        return None
+    outcome = _made_now(speaker, namespace, request)
+    return STORED if outcome == SKIPPED else outcome
+
+
+def _is_held(speaker: TTSService, namespace: str, request: SpeechRequest) -> bool:
+    try:
+        return speaker.cache.holds(speaker.complete(request).clip(namespace))
+    except TTSError:
+        return False
+
+
+def _one_by_one(requests: Iterable[SpeechRequest], speaker: TTSService, namespace: str) -> Outcomes:
+    """Each request and how it went."""
+    for request in requests:
+        try:
+            outcome = _made(speaker, namespace, request)
+        except KeyboardInterrupt:
+            if late := _interrupted(speaker, namespace, request):
+                yield request, late
+            raise
+        yield request, outcome
+
+
+def _at_once(requests: Iterable[SpeechRequest], make: Make, number: int) -> Outcomes:
+    """The same of so many at once, as they end."""
     running: dict[Future[Outcome], SpeechRequest] = {}
-    # An interruption waits for what is under way: it is paid for, and stored.
-    with ThreadPoolExecutor(at_once, "warming") as threads:
-        for request in requests:
-            running[threads.submit(make, request)] = request
-            if len(running) == at_once:
-                yield from _ended(running)
-        while running:
-            yield from _ended(running)
+    with ThreadPoolExecutor(number, "warming") as threads:
+        try:
+            for request in requests:
+                running[threads.submit(make, request)] = request
+                if len(running) == number:
+                    yield from _ended(running)
+            yield from _all_ended(running)
+        except KeyboardInterrupt:  # what is under way is paid for, and stored
+            yield from _all_ended(running)
+            raise
+
+
+def _under_way(outcomes: Outcomes, interruption: KeyboardInterrupt) -> Outcomes:
+    """What is left of them where they were not themselves interrupted, but who counts them."""
+    with suppress(KeyboardInterrupt):
+        yield outcomes.throw(interruption)
+        yield from outcomes
+
+
+def _all_ended(
+    running: dict[Future[Outcome], SpeechRequest],
+) -> Outcomes:
+    while running:
+        yield from _ended(running)
 
 
 def _ended(
     running: dict[Future[Outcome], SpeechRequest],
-) -> Iterator[tuple[SpeechRequest, Outcome]]:
+) -> Outcomes:
     done, _ = wait(running, return_when=FIRST_COMPLETED)
     for future in done:
         yield running.pop(future), future.result()

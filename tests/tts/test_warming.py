@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 import time
+import traceback
 from typing import Any
 
 import pytest
@@ -18,7 +22,7 @@ from tts.exceptions import ProviderDown, QuotaSpent, RateLimited
 from tts.models import WarmPhrase
 from tts.service import TTSService
 from tts.speech import SpeechRequest
-from tts.warming import stored_phrases, warm
+from tts.warming import Warming, stored_phrases, warm
 
 REQUESTS = [SpeechRequest(f"Phrase number {n}.") for n in range(4)]
 
@@ -124,3 +128,57 @@ def test_a_breaker_that_opens_in_a_moment_does_not_end_it(
 
 def refuse(retry_after: float) -> None:
     raise RateLimited("slow down", retry_after=retry_after)
+
+
+def until_it_waits(thread: int) -> None:
+    """For what has begun, and not for a thread to begin."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        frames = traceback.extract_stack(sys._current_frames()[thread])
+        names = [frame.name for frame in frames]
+        if names[-1] == "wait" and "start" not in names[-3:]:
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("most", "under_way"), [(None, 1), (4, 3)])
+def test_what_is_under_way_when_it_is_interrupted_is_counted(
+    cache: MultiTierAudioCache, most: int | None, under_way: int
+) -> None:
+    config = TTSConfig(timeout=20, max_concurrent=most)
+    provider = StubProvider(config)
+    service = TTSService(config, cache=cache, provider=provider)
+    main, seen = threading.main_thread().ident, [Warming()]
+    assert main is not None
+
+    def interrupt_once_all_ask(recording: Recording) -> Recording:
+        if len(provider.calls) == under_way:
+            until_it_waits(main)
+            signal.pthread_kill(main, signal.SIGINT)
+            provider.answer = lambda recording: recording
+        time.sleep(0.2)  # what follows must come while these are under way
+        return recording
+
+    provider.answer = interrupt_once_all_ask
+    with pytest.raises(KeyboardInterrupt):
+        warm(REQUESTS, seen.append, service=service)
+    held = [service.cache.holds(service.complete(request).clip()) for request in REQUESTS]
+    assert seen[-1].stored == len(provider.calls) == sum(held) >= under_way
+
+
+def test_what_is_under_way_is_counted_when_the_telling_is_interrupted(
+    cache: MultiTierAudioCache,
+) -> None:
+    config = TTSConfig(timeout=20, max_concurrent=4)
+    provider = StubProvider(config)
+    provider.seconds = 0.1
+    service, seen = TTSService(config, cache=cache, provider=provider), list[Warming]()
+
+    def interrupted(warming: Warming) -> None:
+        seen.append(warming)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        warm(REQUESTS, interrupted, service=service)
+    assert len(seen) == 1
+    assert seen[-1].stored == len(provider.calls) == 3

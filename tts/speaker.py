@@ -228,7 +228,6 @@ class Speaker(ABC):
         self.outages.check_asked()  # whichever way led here
         heard = broadcast if self.provider.streams else None
         relay = Relay(self.provider, heard) if heard else None
-
         seconds = self.config.timeout
         if not self.provider.remote:
             return make(self.provider, prepared.request, seconds, relay=relay)

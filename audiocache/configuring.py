@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 
-from audiocache.wrong_settings import Problem, WrongSettings
+from audiocache.wrong_settings import PartlyWrong, Problem, WrongSettings
 
 Read = Callable[[Any], Any]
 """Turns a given value, or the environment's str, into the field's; ValueError says why not."""
@@ -65,7 +65,7 @@ class Config:
             # The message of a secret's reader may repeat the secret.
             reason = "is not a valid value" if field.metadata["secret"] else error
             wrong = Problem.about(f"{self.env_name(field.name)}: {reason}")
-            value = read(field.default)
+            value = error.rest if isinstance(error, PartlyWrong) else read(field.default)
         object.__setattr__(self, field.name, value)
         return wrong
 
@@ -123,11 +123,11 @@ class Config:
     @classmethod
     def _settled(cls) -> tuple[dict[str, Any], list[Problem]]:
         """What stands in Django's settings, and what is wrong with its names."""
-        given = getattr(settings, cls.setting_name, None) or {}
-        if not isinstance(given, Mapping):
+        given = getattr(settings, cls.setting_name, None)
+        if not isinstance(given, Mapping | None):
             every = frozenset(cls.env_name(field.name) for field in dataclasses.fields(cls))
             return {}, [Problem(f"settings.{cls.setting_name} must be a dict", every)]
-        return cls.named(given)
+        return cls.named(given or {})
 
     @classmethod
     def named(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

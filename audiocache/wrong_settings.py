@@ -25,6 +25,14 @@ class Problem(NamedTuple):
         return cls(sentence, frozenset(_WORD.findall(sentence.partition(":")[0])))
 
 
+class PartlyWrong(ValueError):
+    """Of a value of many parts; `rest` has what is right, and is looked at further."""
+
+    def __init__(self, reason: str, rest: Any) -> None:
+        super().__init__(reason)
+        self.rest = rest
+
+
 class WrongSettings(ImproperlyConfigured):
     """Every wrong setting at once; `problems` has a sentence for each, with its name."""
 

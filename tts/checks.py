@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
 
+from audiocache import dotted_path
 from tts.conf import TTSConfig
 from tts.exceptions import InvalidSpeechRequest, ProviderError, SpeechNotConfigured
 from tts.providers import build_provider
@@ -17,34 +17,35 @@ from tts.providers.base import MissingExtra, Provider
 from tts.renditions import AS_ASKED
 from tts.rewording import reworded
 from tts.speech import SpeechRequest
-from tts.wrong_fields import SETTINGS, wrong_fields
+from tts.wrong_fields import MOST, SETTINGS, wrong_fields
 
 SHORTEST, LONGEST = 2, 120
 """Seconds between which TTS_TIMEOUT is wise."""
-
-_CHOOSES_PROVIDER: Final = frozenset({"TTS_PROVIDER", "TTS_API_KEY"})
 
 
 @register("tts")
 def check_settings(**_: Any) -> list[CheckMessage]:
     """tts.E001 to E007 and W001 to W003."""
     config, wrong = TTSConfig.judged()
-    errors = [Error(problem, id="tts.E001") for problem in wrong.problems]
-    return [*errors, *wrong.certain(_meant(config, wrong.doubtful))]
-
-
-def _meant(config: TTSConfig, doubtful: frozenset[str]) -> Iterator[CheckMessage]:
+    errors: list[CheckMessage] = [Error(problem, id="tts.E001") for problem in wrong.problems]
     if not config.enabled:
-        return
-    if doubtful.isdisjoint(_CHOOSES_PROVIDER):
-        yield from _check_provider(config)
-        yield from _check_fallbacks(config)
-    yield from _check_timeout(config)
-    yield from _check_authentication(config)
+        return errors
+    if _is_known_who_speaks(config, wrong.doubtful):
+        errors += wrong.certain(_check_provider(config))
+        errors += _check_fallbacks(config)
+    return [*errors, *wrong.certain(_check_timeout(config)), *_check_authentication(config)]
+
+
+def _is_known_who_speaks(config: TTSConfig, doubtful: frozenset[str]) -> bool:
+    """A key chooses the provider where none is named."""
+    return "TTS_PROVIDER" not in doubtful and not (
+        config.provider is None and "TTS_API_KEY" in doubtful
+    )
 
 
 def _check_provider(config: TTSConfig) -> Iterator[CheckMessage]:
-    silent = dataclasses.replace(config, cache_only=True)  # asks for no key
+    # Asks for no key; fallbacks have messages of their own.
+    silent = dataclasses.replace(config, cache_only=True, fallbacks=())
     try:
         provider = build_provider(silent)
     except SpeechNotConfigured as error:
@@ -70,9 +71,10 @@ def _check_access(config: TTSConfig) -> Iterator[CheckMessage]:
 
 def _check_fields(config: TTSConfig, provider: Provider) -> Iterator[CheckMessage]:
     try:
-        for error in wrong_fields(config):
+        for number, error in enumerate(wrong_fields(config)):
             name = SETTINGS.get(error.field, "TTS_OPTIONS")
-            yield Error(f"{name}: {error}", id="tts.E005")
+            told = error if number < MOST else "and more is wrong than is told at once"
+            yield Error(f"{name}: {told}", id="tts.E005")
     except ProviderError as error:
         yield Error(f"the provider {provider.name!r} cannot speak: {error}", id="tts.E003")
     if config.master not in {None, AS_ASKED, *provider.formats}:
@@ -91,7 +93,7 @@ def _check_timeout(config: TTSConfig) -> Iterator[CheckMessage]:
 
 def _check_authentication(config: TTSConfig) -> Iterator[CheckMessage]:
     try:
-        found = import_string(config.authentication) if config.authentication else None
+        found = dotted_path.named(config.authentication) if config.authentication else None
     except ImportError as error:
         yield Error(f"TTS_AUTHENTICATION: {error}", id="tts.E006")
     else:
@@ -101,6 +103,8 @@ def _check_authentication(config: TTSConfig) -> Iterator[CheckMessage]:
 
 def _check_fallbacks(config: TTSConfig) -> Iterator[CheckMessage]:
     for number, fallback in enumerate(config.fallbacks, start=1):
+        if fallback.provider is None:  # stands in the place of a wrong one
+            continue
         theirs = config.with_fallback(fallback)
         wrong = list(_check_provider(theirs)) or list(_check_stand_in(config, theirs))
         for message in wrong:

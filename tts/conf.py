@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Self
 from django.conf import ENVIRONMENT_VARIABLE, settings
 
 from audiocache.configuring import flag, number, optional, setting, text, whole
-from audiocache.wrong_settings import WrongSettings
+from audiocache.wrong_settings import PartlyWrong, WrongSettings
 from tts import retired
 from tts.exceptions import SpeechNotConfigured
 from tts.money_conf import MONEY, MoneySettings
@@ -79,9 +79,11 @@ def _fallbacks(value: Any) -> tuple[TTSConfig, ...]:
     if not isinstance(names, list | tuple):
         raise ValueError(f"must be a list, not {type(value).__name__}")
     found = [_fallback(one) for one in names]
-    if wrong := [one for one in found if isinstance(one, str)]:
-        raise ValueError(", ".join(wrong))
-    return tuple(one for one in found if not isinstance(one, str))
+    # Nobody in the place of a wrong one: the others keep their numbers.
+    rest = tuple(TTSConfig() if isinstance(one, str) else one for one in found)
+    if wrong := [f"{n} {one}" for n, one in enumerate(found, 1) if isinstance(one, str)]:
+        raise PartlyWrong("; ".join(wrong), rest)
+    return rest
 
 
 def _fallback(given: object) -> TTSConfig | str:

@@ -27,12 +27,12 @@ ANY_NAME: Final = "x"
 
 
 def wrong_fields(config: TTSConfig) -> Iterator[InvalidSpeechRequest]:
-    """Each fault that is left when those before it are put right.
+    """Each fault that is left when those before it are put right; one above MOST tells of more.
 
     `config` builds a provider. Raises the ProviderError of one that cannot speak at all.
     """
     changed: TTSConfig | None = config
-    for _ in range(MOST):
+    for _ in range(MOST + 1):
         if changed is None or (fault := _fault(changed)) is None:
             return
         yield fault

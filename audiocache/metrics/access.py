@@ -7,8 +7,8 @@ from hmac import compare_digest
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
+from audiocache import dotted_path
 from audiocache.conf import CacheConfig
 
 
@@ -24,7 +24,7 @@ def access_of(config: CacheConfig) -> Callable[[HttpRequest], object] | None:
     """What CACHE_METRICS_ACCESS names. Raises ImportError or TypeError."""
     if config.metrics_access is None:
         return None
-    found: object = import_string(config.metrics_access)
+    found = dotted_path.named(config.metrics_access)
     if not callable(found):
         raise TypeError("must name a callable")
     return found

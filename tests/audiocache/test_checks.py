@@ -55,6 +55,21 @@ def test_a_value_that_nothing_could_work_with(found: Check, name: str, value: ob
     assert found(**{name: value}) == ["audiocache.E001"]
 
 
+@pytest.mark.parametrize("given", ["", [], 0, "memory"])
+def test_settings_that_are_no_dict(settings: Settings, given: object) -> None:
+    settings.AUDIOCACHE = given
+    [message] = checks.check_settings()
+    assert message.msg == "settings.AUDIOCACHE must be a dict"
+
+
+@pytest.mark.parametrize("path", [".a.b", "..", "no_dots", "tests.raises_on_import.mine"])
+def test_whom_metrics_are_for_cannot_be_imported(found: Check, path: str) -> None:
+    assert found(METRICS_ACCESS=path) == ["audiocache.E022"]
+    [message] = checks.check_settings()
+    assert message.msg.startswith("CACHE_METRICS_ACCESS: ")
+    assert "s3cret" not in message.msg
+
+
 def test_an_alias_that_is_none(found: Check) -> None:
     assert found(PERSISTENT_DATABASE="nowhere") == ["audiocache.E002"]
     assert found(PERSISTENT_DATABASE="nowhere", BACKEND="memory") == []

@@ -12,6 +12,8 @@ from tts.checks import check_settings
 from tts.providers import espeak_abi, espeak_library
 from tts.providers.espeak import EspeakProvider
 
+RAISING = "tests.raises_on_import"
+
 
 @pytest.fixture(autouse=True)
 def _no_debug(settings: Any) -> None:
@@ -84,6 +86,27 @@ def _no_debug(settings: Any) -> None:
             "same keys",
         ),
         ({"PROVIDER": "tone", "TIMEOUT": 600}, ["tts.W001"], "TTS_TIMEOUT"),
+        (
+            {"PROVIDER": ".voices.Mine"},
+            ["tts.E003"],
+            "TTS_PROVIDER: '.voices.Mine' is not a dotted",
+        ),
+        ({"PROVIDER": ".."}, ["tts.E003"], "TTS_PROVIDER: '..' is not a dotted path"),
+        ({"PROVIDER": f"{RAISING}.Mine"}, ["tts.E003"], "TTS_PROVIDER.*raises RuntimeError"),
+        ({"PROVIDER": "tone", "AUTHENTICATION": ".a.b"}, ["tts.E006"], "TTS_AUTHENTICATION"),
+        (
+            {"PROVIDER": "tone", "AUTHENTICATION": f"{RAISING}.mine"},
+            ["tts.E006"],
+            "TTS_AUTHENTICATION.*raises RuntimeError",
+        ),
+        (
+            {"PROVIDER": "tone", "FALLBACKS": [{"PROVIDER": ".a.B"}]},
+            ["tts.E003"],
+            "TTS_FALLBACKS, 1 .*not a dotted path",
+        ),
+        ({"PROVIDER": "tone", "OPTIONS": {"transpose": [1]}}, ["tts.E005"], "options.transpose"),
+        ({"PROVIDER": "tone", "OPTIONS": {"transpose": "x"}}, ["tts.E005"], "options.transpose"),
+        ({"PROVIDER": "tone", "OPTIONS": {"transpose": True}}, ["tts.E005"], "options.transpose"),
     ],
 )
 def test_each_setting_is_checked(

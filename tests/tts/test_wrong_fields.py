@@ -8,6 +8,7 @@ import pytest
 
 from tts import TTSConfig
 from tts.checks import check_settings
+from tts.wrong_fields import MOST
 
 SPOKEN = {"PROVIDER": "espeak"}
 OWN = {"PROVIDER": "openai", "API_KEY": "k", "MODEL": "m"}
@@ -55,6 +56,13 @@ def test_everything_is_told_together(settings: Any, given: dict[str, Any], told:
         (SPOKEN | {"TIMEOUT": "x", "FALLBACK_AFTER": 40}, ["E001 TTS_TIMEOUT"]),
         (SPOKEN | {"FORMAT": 3, "MODEL": "m"}, ["E001 TTS_FORMAT", "E005 TTS_MODEL"]),
         ("espeak", ["E001 settings.TTS must be a dict"]),
+        ("", ["E001 settings.TTS must be a dict"]),
+        ([], ["E001 settings.TTS must be a dict"]),
+        (
+            SPOKEN | {"API_KEY": 3, "VOICE": "nobody", "FALLBACKS": ["zz"]},
+            ["E001 TTS_API_KEY", "E005 TTS_VOICE", "E003 TTS_FALLBACKS, 1 (zz)"],
+        ),
+        (OWN | {"API_KEY": 3, "FORMAT": "zz"}, ["E001 TTS_API_KEY", "E005 TTS_FORMAT"]),
     ],
 )
 def test_what_follows_from_a_wrong_value_is_not_told(
@@ -66,8 +74,27 @@ def test_what_follows_from_a_wrong_value_is_not_told(
 def test_all_fallbacks_are_looked_at(settings: Any) -> None:
     settings.TTS = SPOKEN | {"FALLBACKS": [{"PROVIDER": "tone", "VOICES": 1, "TIMEOUT": "x"}, 3]}
     [problem] = TTSConfig.judged()[1].problems
+    assert problem.startswith("TTS_FALLBACKS: 1 ")
     assert "'VOICE'?, TTS_TIMEOUT: must" in problem
-    assert problem.endswith("each must be a name or a dict, not int")
+    assert problem.endswith("; 2 each must be a name or a dict, not int")
+
+
+def test_a_wrong_fallback_hides_no_other(settings: Any) -> None:
+    fallbacks = [3, {"PROVIDER": "tone", "VOICE": "x"}, {"PROVIDER": "zz"}]
+    assert said(settings, SPOKEN | {"VOICE": 3, "FALLBACKS": fallbacks}) == [
+        "E001 TTS_VOICE",
+        "E001 TTS_FALLBACKS",
+        "E005 TTS_FALLBACKS, 2 (tone)",
+        "E003 TTS_FALLBACKS, 3 (zz)",
+    ]
+
+
+@pytest.mark.parametrize(("options", "more"), [(MOST, False), (MOST + 1, True)])
+def test_more_than_is_told_at_once(settings: Any, options: int, more: bool) -> None:
+    settings.TTS = SPOKEN | {"OPTIONS": {f"wrong{number}": 1 for number in range(options)}}
+    told = [each.msg for each in check_settings()]
+    assert len(told) == options
+    assert told[-1].startswith("TTS_OPTIONS: and more") is more
 
 
 def said(settings: Any, given: object) -> list[str]:

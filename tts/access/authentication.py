@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
+from audiocache import dotted_path
 from tts.access.callers import Caller
 from tts.access.exceptions import AccessRefused, MissingScope, NoKey, WrongApiKey
 from tts.access.keys import keys
@@ -48,8 +48,7 @@ def token_of(request: HttpRequest) -> str:
 
 def _own() -> Authentication | None:
     path = get_tts_service().config.authentication
-    own: Authentication | None = import_string(path) if path else None
-    return own
+    return cast("Authentication", dotted_path.named(path)) if path else None
 
 
 def _known(caller: Caller | None) -> Caller:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
+
+from audiocache import dotted_path
 
 if TYPE_CHECKING:
     from tts.conf import TTSConfig
@@ -28,7 +29,7 @@ def provider_class(name: str) -> type[Provider]:
     from tts.providers.base import Provider
 
     try:
-        found = import_string(PROVIDERS.get(name, name))
+        found = dotted_path.named(PROVIDERS.get(name, name))
     except ImportError as error:
         if name in PROVIDERS:
             raise

@@ -7,13 +7,14 @@ import re
 import unicodedata
 from array import array
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from zlib import crc32
 
 from audiocache.entries import Recording
 from tts.deadline import Deadline
 from tts.exceptions import ProviderTimeout
 from tts.formats import codec_of, content_type_of
+from tts.providers import fields
 from tts.providers.base import Provider, Voice
 from tts.speech import SpeechRequest, WordTiming, timings_to_json
 from tts.wav import wav_of
@@ -24,6 +25,9 @@ CHARACTERS_PER_SYLLABLE: Final = 3
 """What a letter counts that knows no cases: most of those are syllables, and take as long."""
 LOUDNESS: Final = 8000
 """Amplitude of 16-bit samples."""
+
+FURTHEST: Final = 1000
+"""Of `transpose`: it is a number like any other, and changes each word's pitch."""
 
 _VOICES: Final = {"alto": 350, "bass": 90, "soprano": 520, "tenor": 180}
 """Lowest frequency in Hz; a word's own lies within one octave above."""
@@ -50,6 +54,11 @@ class ToneProvider(Provider):
     def voices(self) -> list[Voice]:
         """Four, by their pitch."""
         return [Voice(id=name, name=name.title()) for name in _VOICES]
+
+    def complete_options(self, request: SpeechRequest) -> dict[str, Any]:
+        """With a whole number to transpose by."""
+        chosen = super().complete_options(request)["transpose"]
+        return {"transpose": fields.whole("options.transpose", chosen, -FURTHEST, FURTHEST)}
 
     def synthesize(self, request: SpeechRequest, deadline: Deadline) -> Recording:
         """A tone for each word, a rest after it."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib import admin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import F, Q
 from django.db.models.lookups import GreaterThan
 from django.http import HttpRequest
@@ -17,9 +18,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audiocache import retirement
-from audiocache.admin.looking import first, newest
+from audiocache.admin.looking import first, newest, newest_of
 from audiocache.clock import DAY_MS, now_ms
 from audiocache.conf import KIB, MIB
+from audiocache.configuring import text
 from audiocache.content_types import EXTENSIONS
 from audiocache.finding import Kind, in_ms, kinds
 
@@ -63,12 +65,14 @@ class FixedFilter(admin.SimpleListFilter):
         """The choices."""
         return list(self.choices_)
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         """The rows of the choice; all when none is made, or one that does not exist."""
         value = self.value()
         if value is None or value not in dict(self.choices_):
             return queryset
-        return queryset.filter(self.among(value), self.question(value))
+        among = self.among(value)
+        narrow = narrowed(request) if among else None
+        return queryset.filter(among if narrow is None else narrow, self.question(value))
 
     def among(self, value: str) -> Q:  # noqa: ARG002 - of those that do not care
         """The rows that are looked at."""
@@ -181,19 +185,33 @@ class VoiceFilter(admin.SimpleListFilter):
             choices[json.dumps(kind)] = " · ".join(name or "-" for name in kind) + end
         return list(choices.items()) if len(choices) > 2 else []
 
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:  # noqa: ARG002 - Django's signature
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         """Equality on the first columns of an index; on all of them, it has the list's order."""
-        names = dict(zip(Kind._fields, _names(self.value()), strict=False))
-        if len(names) in {0, len(Kind._fields)}:
+        names = _names(self.value())
+        if len(names) in {0, len(Kind._fields)} or is_search(request):
             return queryset.filter(**names)
         return queryset.filter(first("voice", Q(**names)), **names)
 
 
-def _names(value: str | None) -> list[str]:
-    """The names in a choice; none when it is not one."""
+def is_search(request: HttpRequest) -> bool:
+    """Then there are few rows, and an index leads to them."""
+    return bool(request.GET.get(SEARCH_VAR, "").strip())
+
+
+def narrowed(request: HttpRequest) -> Q | None:
+    """Where the other filters look, as something leads there: a search, or one voice."""
+    if is_search(request):
+        return Q()
+    names = _names(request.GET.get(VoiceFilter.parameter_name))
+    return newest_of(Q(**names)) if len(names) == len(Kind._fields) else None
+
+
+def _names(value: str | None) -> dict[str, str]:
+    """The fields of a choice; none when it is not one."""
     try:
         names = json.loads(value or "[]")
-    except ValueError:
-        return []
-    fits = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return names if fits and len(names) in {1, len(Kind._fields)} else []
+        fits = isinstance(names, list) and all(text(name) is not None for name in names)
+    except (ValueError, RecursionError):
+        return {}
+    whole = fits and len(names) in {1, len(Kind._fields)}
+    return dict(zip(Kind._fields, names, strict=False)) if whole else {}

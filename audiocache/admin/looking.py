@@ -21,6 +21,11 @@ def newest() -> Q:
     return Q(id__gte=next(iter(ids[LOOKED - 1 : LOOKED]), 0))
 
 
+def newest_of(question: Q) -> Q:
+    """The newest of those of a question that is an equality on an index."""
+    return first("-id", question)
+
+
 def first(by: str, question: Q) -> Q:
     """Of those of a question the first by what has an index."""
     return Q(id__in=AudioCacheEntry.objects.filter(question).order_by(by).values("id")[:LOOKED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ QUERIES = (
     *(f"pinned={value}" for value in ("yes", "no")),
     *(f"type={value}" for value in ("audio/wav", "audio/flac", "other")),
     *(f"size={value}" for value in ("small", "medium", "large", "huge")),
+    *(f'voice=["tone", "", "nova"]&{other}' for other in ("size=huge", "pinned=no", "state=stale")),
     *(f"voice={value}" for value in ('["tone"]', '["absent"]', '["tone", "", "nova"]')),
 )
 
@@ -122,3 +124,43 @@ def test_what_expires_first_is_found_however_old_it_is(
         row(f"phrase {number}", expires=NEVER, keep_until=NEVER)
     assert [entry.pk for entry in shown("state=expired")] == [gone.pk]
     assert [entry.pk for entry in shown("state=stale")] == [stale.pk]
+
+
+OTHERS = ("size=small", "pinned=no", "type=audio/wav", "state=fresh", 'voice=["tone"]')
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_search_finds_through_filters_however_old_it_is(
+    shown: Callable[[str], list[AudioCacheEntry]], other: str
+) -> None:
+    old = row("old", provider="tone", voice="bass", expires=NEVER - 1, keep_until=NEVER)
+    for number in range(2 * FEW):
+        row(f"phrase {number}", provider="tone", voice="alto", expires=NEVER - 2)
+    assert [entry.pk for entry in shown(f"q={old.key}&{other}")] == [old.pk]
+    typed = superuser().get(f"{LIST}?q=old&{other}", follow=True)
+    assert [entry.pk for entry in typed.context["cl"].result_list] == [old.pk]
+    assert "A filter looks" not in typed.content.decode()
+
+
+@pytest.mark.parametrize("other", OTHERS[:-1])
+def test_other_filters_look_at_the_newest_of_a_voice(
+    shown: Callable[[str], list[AudioCacheEntry]], other: str
+) -> None:
+    old = row("old", provider="tone", voice="bass", expires=NEVER - 1, keep_until=NEVER)
+    for number in range(2 * FEW):
+        row(f"phrase {number}", provider="tone", voice="alto", expires=NEVER - 2)
+    voice = json.dumps([old.provider, old.model, old.voice])
+    assert [entry.pk for entry in shown(f"voice={voice}&{other}")] == [old.pk]
+
+
+@pytest.mark.parametrize(
+    "names", [["\ud800"], ["a\0"], ["a", "b", "\0"], ["a", "\ud800", "c"], [1], "a", None]
+)
+def test_a_voice_that_no_database_could_hold_is_no_choice(names: object) -> None:
+    entry = row("one")
+    response = superuser().get(LIST, {"voice": json.dumps(names)})
+    assert [each.pk for each in response.context["cl"].result_list] == [entry.pk]
+
+
+def test_a_voice_nested_too_deep_is_no_choice() -> None:
+    assert superuser().get(LIST, {"voice": "[" * 100_000}).status_code == 200

@@ -15,6 +15,7 @@ from audiocache import database
 from audiocache.backends import MemoryCache
 from audiocache.clip_checks import clips
 from audiocache.conf import DISTRIBUTED, PERSISTENT, CacheConfig
+from audiocache.folder_checks import folder
 from audiocache.metrics.access import access_of
 from audiocache.tiers.redis_address import address_of
 from audiocache.tiers.redis_connection import MISSING_EXTRA, is_django_redis
@@ -46,6 +47,7 @@ def _database(config: CacheConfig) -> Iterator[checks.CheckMessage]:
     except ImproperlyConfigured as error:
         yield checks.Error(str(error), id="audiocache.E002")
         return
+    yield from folder(config, alias)
     vendor = connections[alias].vendor
     try:
         dialect_for(vendor)

@@ -78,7 +78,9 @@ def examine(*, deep: bool = False, clock: Clock = now_ms) -> Examination:
 
 
 def _look_at_database(seen: Examination, case: Case) -> None:
-    if not case.has_database or _look(seen, "database", partial(structure.answers, case)):
+    if _look(seen, "folder", partial(settings.folder, case)) or not case.has_database:
+        return
+    if _look(seen, "database", partial(structure.answers, case)):
         return
     if _look(seen, "migrations", partial(structure.migrations, case)) and _lacks_tables(seen):
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -51,9 +52,9 @@ def test_the_example_keeps_the_contract(beep: Any) -> None:
     exec(BLOCKS["tests/test_beep.py"], namespace)
     contract = namespace["TestBeepProvider"]()
     tests = [name for name in dir(contract) if name.startswith("test_")]
-    for name in tests:
-        if name != "test_a_wrong_field_is_named":
-            getattr(contract, name)(beep.BeepProvider(TTSConfig()))
+    for test in (getattr(contract, name) for name in tests):
+        if list(signature(test).parameters) == ["provider"]:
+            test(beep.BeepProvider(TTSConfig()))
     assert len(tests) > 12
 
 

@@ -9,6 +9,9 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from tts.conf import provider_name
+from tts.providers import PROVIDERS
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
@@ -77,7 +80,7 @@ def openai_names(provider: str, given: Container[str]) -> dict[str, dict[str, st
 
     Not where OpenAI does; what the environment says itself (`given`: its names) is left to it.
     """
-    if provider == "openai":
+    if provider_name(provider) in {"openai", PROVIDERS["openai"]}:
         return {}
     return {
         name: dict.fromkeys(theirs, "")

@@ -67,7 +67,8 @@ def region_name(value: Any) -> str | None:
     return name
 
 
-def _provider(value: Any) -> str | None:
+def provider_name(value: Any) -> str | None:
+    """As it is compared with others. Raises ValueError."""
     name = _name(value)
     # A dotted path keeps its case.
     return name.lower() if name and "." not in name else name
@@ -119,7 +120,7 @@ class TTSConfig(MoneySettings):
     setting_name: ClassVar[str] = "TTS"
 
     api_key: str | None = setting(None, _secret, secret=True)
-    provider: str | None = setting(None, _provider)
+    provider: str | None = setting(None, provider_name)
     """espeak, tone, ... or a dotted path; None: see `chosen_provider`."""
     base_url: str | None = setting(None, _name)
     region: str | None = setting(None, region_name)
@@ -232,7 +233,7 @@ def is_debug() -> bool:
 def _vendor_key(found: Mapping[str, Any]) -> dict[str, Any]:
     """The key under the vendor's own environment name, for the provider that is chosen."""
     try:
-        provider = _provider(found.get("provider")) or ELEVENLABS
+        provider = provider_name(found.get("provider")) or ELEVENLABS
     except ValueError:  # told by its own check
         return {}
     names = VENDOR_KEYS.get(provider, ())

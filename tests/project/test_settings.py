@@ -162,6 +162,7 @@ def test_clients_of_openai_need_not_know_who_speaks(monkeypatch: pytest.MonkeyPa
 def test_openai_s_own_names_and_what_the_environment_says_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert load(monkeypatch, TTS_PROVIDER="openai")["TTS"] == {}
+    for name in ("openai", " OpenAI ", "tts.providers.openai.OpenAIProvider"):
+        assert load(monkeypatch, TTS_PROVIDER=name)["TTS"] == {}
     given = load(monkeypatch, TTS_PROVIDER="azure", TTS_VOICE_NAMES='{"nova": "de-DE-Katja"}')
     assert list(given["TTS"]) == ["MODEL_NAMES"]

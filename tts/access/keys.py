@@ -58,6 +58,10 @@ class Keys:
     def _asked(self, token: str) -> Caller:
         try:
             return self._look_up(token)
+        except WrongApiKey:
+            # Revoked, removed or over: it opens no more, also while the database fails.
+            self._known.pop(digest_of(token), None)
+            raise
         except (DatabaseError, InterfaceError):
             known = self._known.get(digest_of(token))
             if known is None or known.blind_until <= self._clock():

@@ -127,6 +127,24 @@ def test_a_known_key_opens_for_a_minute_while_the_database_fails() -> None:
         keys.find(token)
 
 
+@pytest.mark.parametrize("end", ["revoked", "expires", "deleted"])
+def test_what_opened_no_more_opens_no_more_while_the_database_fails(end: str) -> None:
+    clock = Clock()
+    keys, token = Keys(clock), ApiKey(name="shop").issue()
+    keys.find(token)
+    if end == "deleted":
+        ApiKey.objects.all().delete()
+    else:
+        ApiKey.objects.update(**{end: timezone.now()})
+    clock.seconds = BELIEVED_SECONDS
+    with pytest.raises(WrongApiKey):
+        keys.find(token)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tts_apikey RENAME TO tts_apikey_gone")
+    with pytest.raises(OperationalError):
+        keys.find(token)
+
+
 # Requests
 
 

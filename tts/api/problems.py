@@ -112,13 +112,14 @@ PROBLEMS: Final[tuple[type[Exception], ...]] = (Refused, access.AccessRefused, *
 PARAMS: Final = {"text": "input", "audio_format": "response_format"}
 """Names of our fields in the request, where they differ."""
 
-_ACCOUNT_KINDS: Final = {outcome_of(kind("")) for kind in ACCOUNT.kinds}
+_OF_THE_ACCOUNT: Final = {outcome_of(kind("")): TABLE[kind] for kind in ACCOUNT.kinds}
+"""What a breaker means that such a call has opened."""
 
 
 def meaning_of(error: Exception) -> Meaning:
     """The row of the nearest class."""
-    if isinstance(error, speech.BreakerOpen) and error.kind in _ACCOUNT_KINDS:
-        return TABLE[speech.QuotaSpent]
+    if isinstance(error, speech.BreakerOpen) and error.kind in _OF_THE_ACCOUNT:
+        return _OF_THE_ACCOUNT[error.kind]
     if isinstance(error, speech.RequestRefused) and error.status == NOT_FOUND:
         return NOT_THERE
     if isinstance(error, speech.SpeechNotConfigured):

@@ -17,6 +17,8 @@ from tts.api.problems import TABLE, answer_to, error_object
 OPEN = speech.BreakerOpen("closed", retry_after=4.2)
 OPEN_FOR_GOOD = speech.BreakerOpen("closed", retry_after=500)
 OPEN_FOR_GOOD.kind = "quota_spent"
+WRONG_KEY = speech.BreakerOpen("closed", retry_after=30)
+WRONG_KEY.kind = "wrong_key"
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,19 @@ def test_no_message_of_a_provider_is_repeated(
 def test_the_object_is_openais(error: Exception) -> None:
     said = error_object(error)
     assert jsonschema_rs.is_valid(OPENAI["error_response"], json.loads(json.dumps(said)))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OPEN, "provider_down"),
+        (OPEN_FOR_GOOD, "provider_quota_spent"),
+        (WRONG_KEY, "provider_access"),
+    ],
+)
+def test_an_open_breaker_tells_what_opened_it(error: Exception, code: str) -> None:
+    answer = answer_to(error)
+    assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (503, code)
 
 
 def test_who_was_not_called_for_is_not_told_that_it_is_stored() -> None:

@@ -14,6 +14,10 @@ pytestmark = pytest.mark.browser
 LONG = "The ferry to the island leaves from pier seven, at a quarter past nine in the morning."
 
 
+WORD = "Llanfair" * 25
+"""Of 200 letters."""
+
+
 class Player:
     """An audio element."""
 
@@ -52,6 +56,12 @@ def speak(page: Any) -> str:
         page.get_by_role("button", name="Speak").click()
     eventually(lambda: page.locator("#player").evaluate("audio => audio.readyState") >= 3)
     return str(page.locator("#tier").inner_text())
+
+
+def lengthen(page: Any, selector: str) -> None:
+    """Write a word of 200 letters wherever the selector says, and show it."""
+    script = "(all, word) => all.forEach(one => { one.textContent = word; one.hidden = false })"
+    page.locator(selector).evaluate_all(script, WORD)
 
 
 def test_the_studio_speaks_plays_and_seeks(page: Any, picture: Callable[[str], None]) -> None:
@@ -94,6 +104,31 @@ def test_what_is_wrong_is_told(page: Any, picture: Callable[[str], None]) -> Non
     eventually(lambda: page.get_by_role("alert").is_visible())
     assert "Text: type or pick" in page.get_by_role("alert").inner_text()
     picture("studio-wrong")
+
+
+def test_a_long_word_makes_no_page_wider(page: Any, picture: Callable[[str], None]) -> None:
+    page.goto("/")
+    for _ in range(2):  # the first is in the list of those before
+        page.get_by_label("Text", exact=True).fill(WORD)
+        speak(page)
+    page.get_by_text("The same by curl").click()
+    assert page.locator("#log").get_by_text(WORD).is_visible()
+    picture("studio-long-word")
+    lengthen(page, ".hint, #error, #money")
+    picture("studio-long-words")
+    page.goto("/reading")
+    lengthen(page, "figcaption")
+    picture("reading-long-word")
+
+
+def test_a_long_word_makes_no_table_of_accounts_wider(page: Any, picture: Any) -> None:
+    enter(page, "/admin/audiocache/account/")
+    lengthen(page, "#accounts :is(p, li, dt, dd)")
+    picture("accounts-long-words")
+    if page.viewport_size["width"] < 640:  # rows are cards
+        lengthen(page, "#accounts .stack :is(td, tbody th)")
+        tables = page.locator("#accounts .wide:has(.stack)")
+        assert tables.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_the_tag_s_players(page: Any, picture: Callable[[str], None]) -> None:

@@ -10,6 +10,8 @@ from tts.streaming import AsyncSpeechStream, SpeechStream
 CACHE: Final = "audiocache"
 """The name under which the cache speaks of itself."""
 
+TRANSCODE: Final = "transcode"
+
 
 def cache_status(speech: Speech, now: int, *, on_request: bool = False) -> str:
     """The header's value at `now` (ms); `on_request`: the client wanted it made anew."""
@@ -27,12 +29,17 @@ def status_of_stream(stream: SpeechStream | AsyncSpeechStream, now: int) -> str:
 
 def server_timing(speech: Speech, seconds: float) -> str:
     """The header's value for one answer; for those alone who may know how the cache works."""
-    return f"{CACHE};desc={speech.tier};dur={seconds * 1000:.1f}"
+    return f"{CACHE};desc={_source(speech)};dur={seconds * 1000:.1f}"
 
 
 def timing_of_stream(seconds: float) -> str:
     """As `server_timing` until the first piece of what is being made: the rest is to come."""
     return f"first-byte;desc={PROVIDER};dur={seconds * 1000:.1f}"
+
+
+def _source(speech: Speech) -> str:
+    """What the time went by; nobody was asked for what was made of another format."""
+    return TRANSCODE if speech.tier == PROVIDER and not speech.paid else speech.tier
 
 
 def _is_hit(speech: Speech) -> bool:

@@ -82,8 +82,18 @@ def test_a_stream_that_is_being_made(service: TTSService, joined: bool, told: st
     assert status_of_stream(stream, NOW) == f"audiocache; fwd=uri-miss{told}"
 
 
-def test_server_timing() -> None:
-    assert server_timing(speech(tier="memory"), 0.01234) == "audiocache;desc=memory;dur=12.3"
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [
+        (speech(tier="memory"), "memory"),
+        (speech(), "provider"),
+        (speech(transcoded_from="source"), "transcode"),
+        (speech(transcoded_from="master", billed_units=5), "provider"),
+        (speech(transcoded_from="source", tier="persistent"), "persistent"),
+    ],
+)
+def test_server_timing(given: Speech, source: str) -> None:
+    assert server_timing(given, 0.01234) == f"audiocache;desc={source};dur=12.3"
 
 
 def test_how_long_it_took_until_the_first_piece(service: TTSService) -> None:

@@ -302,6 +302,8 @@ def test_an_answer_says_where_it_came_from(site: Site) -> None:
         told.append(answer.getheader("Cache-Status"))
         timing = answer.getheader("Server-Timing")
         assert (timing is not None) is (key == "timed")
+    answer, _ = site.post(request | {"response_format": "wav"}, "timed")
+    assert str(answer.getheader("Server-Timing")).startswith("audiocache;desc=transcode;dur=")
     # It may have come to its end before it was told.
     assert told[0] in {"audiocache; fwd=uri-miss", "audiocache; fwd=uri-miss; stored"}
     assert all(str(one).startswith("audiocache; hit; ttl=86") for one in told[1:])

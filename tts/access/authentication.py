@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 
-from audiocache import dotted_path
 from tts.access.callers import Caller
-from tts.access.exceptions import AccessRefused, MissingScope, NoKey, WrongApiKey
+from tts.access.exceptions import MissingScope, NoKey, WrongApiKey
 from tts.access.keys import keys
+from tts.access.own import caller_by
 from tts.service import get_tts_service
-
-Authentication = Callable[[HttpRequest], Caller | None]
-"""A site's own; None: nobody whom it knows."""
 
 LONGEST: Final = 200
 """Characters of a token; a longer one is none of ours."""
 
 
 def authenticate(request: HttpRequest, scope: str) -> Caller:
-    """Who asks, if he may do this. Raises AccessRefused, and what a site's own raises."""
+    """Who asks, if he may do this. Raises AccessRefused, and see `caller_by`."""
     if (own := _own()) is not None:
-        return _allowed(_known(own(request)), scope)
+        return _allowed(caller_by(own, request), scope)
     return _allowed(keys.find(token_of(request)), scope)
 
 
@@ -46,15 +42,9 @@ def token_of(request: HttpRequest) -> str:
     return token
 
 
-def _own() -> Authentication | None:
-    path = get_tts_service().config.authentication
-    return cast("Authentication", dotted_path.named(path)) if path else None
-
-
-def _known(caller: Caller | None) -> Caller:
-    if caller is None:
-        raise AccessRefused("access was refused")
-    return caller
+def _own() -> str | None:
+    """Dotted path of a site's own."""
+    return get_tts_service().config.authentication
 
 
 def _allowed(caller: Caller, scope: str) -> Caller:

@@ -23,6 +23,10 @@ class MissingScope(AccessRefused):
     """The key is not for this."""
 
 
+class AuthenticationBroken(Exception):
+    """A site's own authentication fails: no fault of who asks."""
+
+
 class LimitReached(AccessRefused):
     """The day's characters are used up, or fewer are left than the text has."""
 

@@ -57,6 +57,7 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     access.KeyExpired: Meaning(401, WRONG, "expired_api_key"),
     access.MissingScope: Meaning(403, WRONG, "insufficient_permissions"),
     access.AccessRefused: Meaning(401, WRONG, "access_refused"),
+    access.AuthenticationBroken: Meaning(500, SERVER, "authentication_failed"),
     access.LimitReached: Meaning(429, "insufficient_quota", "daily_limit_reached"),
     PermissionDenied: Meaning(403, WRONG, "access_refused", "access was refused"),
     speech.InvalidSpeechRequest: Meaning(400, WRONG, "invalid_value"),

@@ -8,7 +8,7 @@ import re
 import time
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth.models import User
@@ -23,7 +23,14 @@ from django.utils import timezone
 from audiocache.pulse import pulse
 from tts.access.authentication import aauthenticate, authenticate
 from tts.access.callers import SPEECH, TIMING, Caller
-from tts.access.exceptions import AccessRefused, KeyExpired, MissingScope, NoKey, WrongApiKey
+from tts.access.exceptions import (
+    AccessRefused,
+    AuthenticationBroken,
+    KeyExpired,
+    MissingScope,
+    NoKey,
+    WrongApiKey,
+)
 from tts.access.keys import BELIEVED_SECONDS, BLIND_SECONDS, Keys
 from tts.access.last_use import LastUse, last_use
 from tts.access.tokens import digest_of
@@ -183,6 +190,41 @@ def test_a_sites_own_authentication(settings: Any) -> None:
         authenticate(asking(ApiKey(name="shop").issue()), SPEECH)
     with pytest.raises(MissingScope):
         authenticate(request, TIMING)
+
+
+BROKEN = {
+    "raises": lambda _: int("sk-secret"),
+    "gives text": lambda _: "ann",
+    "gives a namespace of two lines": lambda _: Caller("ann", namespace="a\nb"),
+    "gives a long namespace": lambda _: Caller("ann", namespace="n" * 5000),
+    "gives half a character": lambda _: Caller("ann", namespace="\ud800"),
+    "gives no namespace": lambda _: Caller("ann", namespace=cast("str", None)),
+    "gives no scopes": lambda _: Caller("ann", scopes=cast("frozenset[str]", None)),
+}
+
+
+def breaks(request: HttpRequest) -> object:
+    """As somebody's TTS_AUTHENTICATION."""
+    return BROKEN[request.headers["X-How"]](request)
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_sites_own_authentication_that_fails_is_the_sites_fault(
+    settings: Any, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    settings.TTS = {"PROVIDER": "tone", "AUTHENTICATION": f"{__name__}.breaks"}
+    answer = Client().post("/v1/audio/speech", {}, "application/json", headers={"X-How": how})
+    assert (answer.status_code, answer["x-should-retry"]) == (500, "false")
+    assert answer.json()["error"]["code"] == "authentication_failed"
+    assert f"TTS_AUTHENTICATION {__name__}.breaks fails: " in caplog.text
+    assert "sk-secret" not in caplog.text + answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["no.such.thing", f"{__name__}.TODAY"])
+def test_a_wrong_path_is_the_sites_fault(settings: Any, path: str) -> None:
+    settings.TTS = {"PROVIDER": "tone", "AUTHENTICATION": path}
+    with pytest.raises(AuthenticationBroken):
+        authenticate(asking(None), SPEECH)
 
 
 @pytest.mark.parametrize("path", ["no.such.thing", f"{__name__}.TODAY", "word"])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import Any, cast
@@ -192,7 +193,7 @@ def test_a_sites_own_authentication(settings: Any) -> None:
         authenticate(request, TIMING)
 
 
-BROKEN = {
+BROKEN: dict[str, Callable[[HttpRequest], object]] = {
     "raises": lambda _: int("sk-secret"),
     "gives text": lambda _: "ann",
     "gives a namespace of two lines": lambda _: Caller("ann", namespace="a\nb"),

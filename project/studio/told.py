@@ -7,8 +7,10 @@ import shlex
 from typing import Any, Final
 
 from audiocache.clock import now_ms
+from tts.api.problems import meaning_of
 from tts.budget import USD
 from tts.cache_status import cache_status
+from tts.exceptions import TTSError
 from tts.formats import codec_of
 from tts.service import TTSService
 from tts.speech import Speech, SpeechRequest
@@ -27,6 +29,12 @@ def told(url: str, speech: Speech, ms: float) -> dict[str, Any]:
         "bytes": len(speech.audio),
         "money": money(speech),
     }
+
+
+def why_not(error: TTSError) -> str:
+    """A sentence for people, in the words of the API."""
+    message = meaning_of(error).message or str(error)
+    return f"{message[:1].upper()}{message[1:]}{'' if message.endswith('?') else '.'}"
 
 
 def money(speech: Speech) -> str:

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from project.studio.forms import StudioForm, phrases
-from project.studio.told import as_curl, told
+from project.studio.told import as_curl, told, why_not
 from tts.addresses import url_of
 from tts.cache_status import server_timing
 from tts.exceptions import InvalidSpeechRequest, TTSError
@@ -90,8 +90,7 @@ def speak(request: HttpRequest) -> HttpResponseBase:
     except InvalidSpeechRequest as error:
         return _wrong(error.field, error.limit)
     except TTSError as error:
-        message = f"There is no speech now ({type(error).__name__})."
-        return JsonResponse({"error": message}, status=503)
+        return JsonResponse({"error": why_not(error)}, status=503)
 
 
 def _spoken(request: HttpRequest, form: StudioForm) -> HttpResponse:

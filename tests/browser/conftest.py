@@ -22,6 +22,7 @@ PICTURES = ROOT / "var" / "browser"
 SECONDS = 30
 PASSWORD = "only for tests"
 WIDTHS = (1280, 390)
+REFUSALS = re.compile(r"status of (400|503)")
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +117,7 @@ def page(request: pytest.FixtureRequest, browser: Any, site: str) -> Iterator[An
 
 def is_error(told: Any) -> bool:
     """An error, but for the line that Chromium writes of each refusal by the site itself."""
-    return told.type == "error" and "status of 400" not in told.text
+    return told.type == "error" and not REFUSALS.search(told.text)
 
 
 @pytest.fixture

@@ -106,6 +106,15 @@ def test_what_is_wrong_is_told(page: Any, picture: Callable[[str], None]) -> Non
     picture("studio-wrong")
 
 
+def test_what_cannot_be_spoken_is_told(page: Any, picture: Callable[[str], None]) -> None:
+    page.goto("/")
+    page.get_by_label("Text", exact=True).fill("...")
+    page.get_by_role("button", name="Speak").click()
+    eventually(lambda: page.get_by_role("alert").is_visible())
+    assert "is there anything to say in the text?" in page.get_by_role("alert").inner_text()
+    picture("studio-nothing-to-say")
+
+
 def test_a_long_word_makes_no_page_wider(page: Any, picture: Callable[[str], None]) -> None:
     page.goto("/")
     for _ in range(2):  # the first is in the list of those before

@@ -15,12 +15,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from audiocache import CacheConfig, MultiTierAudioCache
-from project.studio.told import as_curl, money
+from project.studio.told import as_curl, money, why_not
 from project.studio.views import POLICY
 from tests.tts.doubles import LocalStub
+from tts.api.problems import TABLE
 from tts.api.schema import check
 from tts.conf import TTSConfig
-from tts.exceptions import ProviderDown
+from tts.exceptions import InvalidSpeechRequest, NotAudio, ProviderDown, ProviderError, TTSError
 from tts.service import TTSService, set_tts_service
 from tts.speech import Speech, SpeechRequest
 
@@ -96,11 +97,27 @@ def test_what_is_wrong_is_named(service: TTSService, form: dict[str, str], field
     assert (response.status_code, response.json()["field"]) == (400, field)
 
 
-def test_a_provider_in_trouble_is_a_sentence(service: TTSService, provider: LocalStub) -> None:
-    provider.error = ProviderDown(f"about {TEXT}")
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (ProviderDown, "The provider did not speak."),
+        (NotAudio, "No sound came of it: is there anything to say in the text?"),
+    ],
+)
+def test_a_provider_in_trouble_is_a_sentence(
+    service: TTSService, provider: LocalStub, kind: type[ProviderError], sentence: str
+) -> None:
+    provider.error = kind(f"about {TEXT}")
     response = speak()
     assert response.status_code == 503
-    assert response.json() == {"error": "There is no speech now (ProviderDown)."}
+    assert response.json() == {"error": sentence}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TABLE if issubclass(kind, TTSError)])
+def test_whatever_goes_wrong_is_a_sentence(kind: type[TTSError]) -> None:
+    sentence = why_not(kind("x", "y") if kind is InvalidSpeechRequest else kind("x"))
+    assert re.fullmatch(r"[A-Z].*[a-z][.?]", sentence)
+    assert kind.__name__ not in sentence
 
 
 @pytest.mark.django_db

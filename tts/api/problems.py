@@ -78,7 +78,9 @@ TABLE: Final[dict[type[Exception], Meaning]] = {
     speech.BreakerOpen: Meaning(
         503, SERVER, "provider_down", "the provider fails and is not asked now", again=True
     ),
-    speech.NotAudio: Meaning(502, SERVER, "not_audio", "the provider's answer is no sound"),
+    speech.NotAudio: Meaning(
+        502, SERVER, "not_audio", "no sound came of it: is there anything to say in the text?"
+    ),
     speech.CutAnswer: Meaning(
         502, SERVER, "provider_failed", "the provider's answer was cut", again=True
     ),

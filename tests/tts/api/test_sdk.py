@@ -6,16 +6,20 @@ import base64
 import json
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPResponse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from tests.tts.api.conftest import Site
+from tests.tts.api.conftest import GUNICORN, Site, running
 from tests.tts.serving import SECONDS
-from tests.tts.vendors.openai import WRONG
+from tests.tts.vendors.misbehaving import cut_between_chunks
+from tests.tts.vendors.openai import KEY, WRONG, refusal
+from tests.tts.vendors.server import Behaviour, Reply
 from tests.tts.vendors.sounds import sound
 from tests.tts.vendors.tap import Tap
 from tts.formats import content_type_of
@@ -337,17 +341,41 @@ def test_models_and_voices(site: Site) -> None:
     assert (caught.value.status_code, caught.value.response.headers["allow"]) == (405, "POST")
 
 
-def test_no_log_holds_a_text_or_a_key(site: Site) -> None:
-    """Whatever was asked before, in whichever order: at least this."""
-    text = phrase()
-    site.client().audio.speech.create(**asked(text))
-    with pytest.raises(openai.AuthenticationError):
+@pytest.fixture
+def lone_site(tmp_path: Path) -> Iterator[Site]:
+    """Whose vendor's troubles are nobody else's: a wrong key stops all calls."""
+    yield from running(GUNICORN, tmp_path)
+
+
+def fails(site: Site, trouble: Behaviour, status: int, **more: str) -> str:
+    """What is answered while the vendor, at each attempt, behaves so; of a text never stored."""
+    usual, site.vendor.behave = site.vendor.behave, trouble
+    answer, said = site.post(asked() | more)
+    site.vendor.behave = usual
+    assert answer.status == status
+    return said.decode()
+
+
+def test_no_log_and_no_error_holds_a_text_or_a_key(lone_site: Site) -> None:
+    """A run in which all goes well, and then all goes wrong."""
+    site, text = lone_site, phrase()
+    for more in ({}, {"response_format": "flac"}, {"stream_format": "sse"}):
+        assert site.post(asked(text) | more)[0].status == 200
+    assert site.post(asked(text), Cache_Control="no-cache")[0].status == 200
+    told = [fails(site, WRONG, 400), fails(site, WRONG, 400, stream_format="sse")]
+    page = Reply(200, b"<html>The ferry? %b</html>" % KEY.encode(), {"Content-Type": "text/html"})
+    told += [fails(site, page, 502), fails(site, refusal(500, "server_error", None), 502)]
+    half = sound(text, "mp3", 1)[:-4000]
+    told.append(fails(site, cut_between_chunks(half), 200, stream_format="sse"))
+    assert "speech.audio.delta" in told[-1]
+    assert "provider_failed" in told[-1]
+    told.append(fails(site, refusal(401, "invalid_request_error", "invalid_api_key"), 503))
+    with pytest.raises(openai.AuthenticationError) as caught:
         site.client("sk-somebody").audio.speech.create(**asked(text))
-    site.vendor.next.append(WRONG)
-    with pytest.raises(openai.BadRequestError):
-        site.client("tenant").audio.speech.create(**asked(text))
     logs = "".join(path.read_text() for path in site.folder.glob("*.log"))
-    assert "Bad Request: /speech/v1/audio/speech" in logs
-    said = ["The ferry", "sk-somebody", "Something about your text"]
+    for line in ("Bad Request: /speech/v1/audio/speech", "kind=wrong_key", "error=WrongKey"):
+        assert line in logs
+    said = ["The ferry", "sk-somebody", "Something about your text", KEY]
     for secret in (*said, *site.keys.values()):
         assert secret not in logs
+        assert secret not in str(caught.value) + "".join(told)

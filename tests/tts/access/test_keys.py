@@ -17,7 +17,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.http import HttpRequest
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
@@ -214,11 +214,14 @@ def test_a_sites_own_authentication_that_fails_is_the_sites_fault(
     settings: Any, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     settings.TTS = {"PROVIDER": "tone", "AUTHENTICATION": f"{__name__}.breaks"}
-    answer = Client().post("/v1/audio/speech", {}, "application/json", headers={"X-How": how})
-    assert (answer.status_code, answer["x-should-retry"]) == (500, "false")
-    assert answer.json()["error"]["code"] == "authentication_failed"
-    assert f"TTS_AUTHENTICATION {__name__}.breaks fails: " in caplog.text
-    assert "sk-secret" not in caplog.text + answer.content.decode()
+    address, kind, headers = "/v1/audio/speech", "application/json", {"X-How": how}
+    under_wsgi = Client().post(address, b"{}", kind, headers=headers)
+    under_asgi = asyncio.run(AsyncClient().post(address, b"{}", kind, headers=headers))
+    for answer in (under_wsgi, under_asgi):
+        assert (answer.status_code, answer["x-should-retry"]) == (500, "false")
+        assert answer.json()["error"]["code"] == "authentication_failed"
+        assert "sk-secret" not in caplog.text + answer.content.decode()
+    assert caplog.text.count(f"TTS_AUTHENTICATION {__name__}.breaks fails: ") == 2
 
 
 @pytest.mark.parametrize("path", ["no.such.thing", f"{__name__}.TODAY"])

@@ -13,7 +13,7 @@ from typing import Any
 from django.dispatch import Signal
 
 from audiocache import signals
-from audiocache.clock import Clock, Succession, now_ms
+from audiocache.clock import Clock, Instant, Succession, now_ms
 from audiocache.conf import TIER_NAMES, CacheConfig
 from audiocache.coordinator import Coordinator
 from audiocache.entries import AudioEntry, Clip, Life, Recording, entry_of, life_from
@@ -129,8 +129,8 @@ class MultiTierAudioCache(StaleVerbs):
     ) -> list[tuple[AudioEntry, int]]:
         """Store recordings, one round trip per tier; each entry and how many tiers took it."""
         self._upkeep.ensure()
-        created = self._instants()
-        entries = [self.entry(clip, recording, created) for clip, recording in recorded]
+        at = self._instants()
+        entries = [self.entry(clip, recording, at) for clip, recording in recorded]
         taken = self.ladder.store(entries) if entries else {}
         stored = [(entry, taken.get(entry.key, 0)) for entry in entries]
         for entry, tiers in stored:
@@ -216,14 +216,16 @@ class MultiTierAudioCache(StaleVerbs):
         """What it goes by."""
         return self._clock
 
-    def life(self, recording: Recording) -> Life:
-        """Of a recording that would be stored now."""
+    def life(self, recording: Recording, now: int | None = None) -> Life:
+        """Of a recording that is stored then (ms), or would be stored now."""
         ttl, stale = self.config.spans_ms
-        return life_from(self._clock(), recording.ttl_seconds, default_ms=ttl, stale_ms=stale)
+        now = self._clock() if now is None else now
+        return life_from(now, recording.ttl_seconds, default_ms=ttl, stale_ms=stale)
 
-    def entry(self, clip: Clip, recording: Recording, created: int | None = None) -> AudioEntry:
-        """What is stored of a recording; `created` (ms) tells it from an older one."""
-        life = self.life(recording)._replace(created=created or self._instants())
+    def entry(self, clip: Clip, recording: Recording, at: Instant | None = None) -> AudioEntry:
+        """What is stored of a recording; when it was created tells it from an older one."""
+        now, created = at or self._instants()
+        life = self.life(recording, now)._replace(created=created)
         return entry_of(clip, recording, life, store_text=self.config.store_text)
 
     def _tell_stored(self, entry: AudioEntry, tiers: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from audiocache.forks import RenewedLock
 
@@ -27,18 +27,25 @@ def utc(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, tz=UTC)
 
 
+class Instant(NamedTuple):
+    """One moment, in ms."""
+
+    now: int
+    """By the clock."""
+    created: int
+    """Later than that of any moment before, also within a millisecond."""
+
+
 class Succession:
-    """Instants that show in which order this process stored clips: each later than the last one,
-    also within a millisecond.
-    """
+    """Moments that show in which order this process stored clips."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last = 0
         self._lock = RenewedLock()
 
-    def __call__(self) -> int:
+    def __call__(self) -> Instant:
         with self._lock:
             now = self._clock()
             self._last = max(now, min(self._last + 1, now + AHEAD_MS))
-            return self._last
+            return Instant(now, self._last)

@@ -74,7 +74,7 @@ class FixedFilter(admin.SimpleListFilter):
         narrow = narrowed(request) if among else None
         return queryset.filter(among if narrow is None else narrow, self.question(value))
 
-    def among(self, value: str) -> Q:  # noqa: ARG002 - of those that do not care
+    def among(self, value: str) -> Q:  # noqa: ARG002 - overrides choose by the value
         """The rows that are looked at."""
         return newest()
 

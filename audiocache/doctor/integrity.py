@@ -48,7 +48,7 @@ def _ends(sight: Sight) -> Iterator[tuple[str, str]]:
     for order in ("ASC", "DESC"):
         for table in tables_in(sight):
             # Names of the schema, which no caller has a hand in.
-            yield table, f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid {order} LIMIT 1"  # noqa: S608 - see above
+            yield table, f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid {order} LIMIT 1"  # noqa: S608 - names of the schema
         for (table, index), columns in columns_of(sight).items():
             by = ", ".join(f"{column} {order}" for column in columns)
             found = conditions.get(index)

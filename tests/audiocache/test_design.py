@@ -34,7 +34,7 @@ audio = cache.get(text)                             => audio == b"RIFF....WAVE"
 audio = cache.get(text, voice="nova", model="m2")   => audio is None
 entry = cache.get_entry(text)                       => isinstance(entry, AudioEntry)
 entry.key, entry.audio, entry.content_type          => _ == (key, b"RIFF....WAVE", "audio/wav")
-entry.created_at, entry.expires_at                  => round((_[1] - _[0]).total_seconds()) == 86400
+entry.created_at, entry.expires_at                  => (_[1] - _[0]).total_seconds() == 24 * 3600
 entry.tier, entry.stale                             => _ == ("memory", False)
 cache.has(text)                                     => _ is True
 cache.remove(text)                                  => _ is True and not cache.has(text)
